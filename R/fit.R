@@ -1,0 +1,149 @@
+# From the model frame to Rust and back.
+
+#' @rdname rlmm-steps
+#' @export
+rlmm_devfun <- function(frame) {
+  used <- if (!is.null(frame$weights) && any(frame$weights == 0)) frame$weights > 0
+  built <- rust_result(rust_model(
+    rows(frame$X, used), colnames_or_none(frame$X), rows(frame$y, used),
+    rows(frame$weights, used), rows(frame$offset, used),
+    lapply(frame$random, term_for_rust, used = used), frame$REML, thread_count(frame$control)
+  ))
+  frame$dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), built$kept)]
+  report_rank(frame$dropped, frame$control$check$rank_X)
+  make_devfun(frame, built$model, built$kept)
+}
+
+# In an environment of its own, so that nothing else is kept alive by the function.
+make_devfun <- function(frame, model, kept) {
+  force(model)
+  force(kept)
+  n_theta <- theta_length(frame$random)
+  function(theta) {
+    if (!is.numeric(theta) || length(theta) != n_theta || !all(is.finite(theta))) {
+      stop_rlmm("start", paste0("theta must be ", n_theta, " finite numbers (",
+        paste(theta_names(frame), collapse = ", "), ")"), column = "theta")
+    }
+    rust_result(rust_at(model, as.double(theta), FALSE))$criterion
+  }
+}
+
+rows <- function(x, used) {
+  if (is.null(used) || is.null(x)) return(x)
+  if (is.matrix(x)) x[used, , drop = FALSE] else x[used]
+}
+
+colnames_or_none <- function(X) if (ncol(X)) colnames(X) else character()
+
+term_for_rust <- function(term, used) {
+  list(codes = rows(term$codes, used), nlevels = length(term$levels), Z = rows(term$Z, used),
+    factor = term$factor, name = term$name)
+}
+
+theta_length <- function(random) {
+  p <- vapply(random, function(term) length(term$columns), 1L)
+  sum(p * (p + 1L) / 2)
+}
+
+report_rank <- function(dropped, action) {
+  if (length(dropped) == 0L) return(invisible())
+  one <- length(dropped) == 1L
+  signal_as(action, "rank_deficient", paste0("the fixed effects are rank deficient: ",
+    if (one) "column " else "columns ", quoted_list(dropped), if (one) " is" else " are",
+    " redundant", if (action != "stop") " and dropped"), column = dropped)
+}
+
+#' @rdname rlmm-steps
+#' @export
+rlmm_optimize <- function(devfun, start = NULL, verbose = 0L) {
+  parts <- environment(devfun)
+  if (!is.function(devfun) || is.null(parts$model)) {
+    stop_rlmm("bad_argument", "'devfun' must be made by rlmm_devfun()", column = "devfun")
+  }
+  control <- parts$frame$control
+  theta <- start_theta(start, parts$frame)
+  verbose <- if (is.numeric(verbose) || is.logical(verbose)) as.integer(verbose)[1L] else 0L
+  opt <- rust_result(rust_fit(parts$model, theta, control$tol, control$max_eval, verbose))
+  opt$kept <- parts$kept
+  if (isTRUE(verbose > 0L)) print(structure(opt, class = "rlmm_optinfo"))
+  opt
+}
+
+# theta to start from, of length zero to leave it to the search.
+start_theta <- function(start, frame) {
+  theta <- if (is.list(start)) start$theta else start
+  if (is.list(start) && length(unknown <- setdiff(names(start), c("theta", "fixef", "beta")))) {
+    stop_rlmm("start", paste0("'start' has the unknown element ", quoted_list(unknown),
+      "; it can have 'theta' (fixed effects are not searched for)"), column = unknown[1L])
+  }
+  if (is.null(theta)) return(double())
+  if (!is.numeric(theta) || !all(is.finite(theta))) {
+    stop_rlmm("start", "'start' must be finite numbers, or a list of theta", column = "start")
+  }
+  expected <- theta_length(frame$random)
+  if (length(theta) != expected) {
+    stop_rlmm("start", paste0("'start' has ", length(theta), " values for the ", expected,
+      " covariance parameters (", paste(theta_names(frame), collapse = ", "), ")"),
+    column = "start")
+  }
+  as.double(theta)
+}
+
+# The whole fit of a frame in one step.
+fit_frame <- function(frame, start = NULL, verbose = 0L) {
+  rlmm_optimize(rlmm_devfun(frame), start, verbose)
+}
+
+#' @rdname rlmm-steps
+#' @export
+rlmm_object <- function(frame, opt, call = NULL) {
+  columns <- colnames_or_none(frame$X)[opt$kept]
+  dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), opt$kept)]
+  object <- structure(class = "rlmm", list(
+    call = call, formula = frame$formula, frame = frame$frame, contrasts = frame$contrasts,
+    random = lapply(frame$random, term_to_keep),
+    theta = as.double(opt$theta), beta = stats::setNames(as.double(opt$beta), columns),
+    u = as.double(opt$u), sigma = opt$sigma,
+    RX = matrix(as.double(opt$RX), length(columns), dimnames = list(columns, columns)),
+    REML = frame$REML, criterion = opt$criterion, dropped = dropped,
+    cmp = criterion_parts(opt, frame$REML), dims = dimensions(frame, opt),
+    optinfo = opt[intersect(names(opt), c("evaluations", "trace", "gradient", "hessian",
+      "certificate", "factorisation", "messages", "stopped"))],
+    log = list(R = R.version.string, date = Sys.time()),
+    version = session$version, control = frame$control
+  ))
+  report_fit(object, frame)
+}
+
+term_to_keep <- function(term) {
+  term[setdiff(names(term), c("codes", "Z", "call"))]
+}
+
+criterion_parts <- function(opt, REML) {
+  c(opt$cmp, REML = if (REML) opt$criterion else NA_real_, dev = opt$devcrit[["dev"]])
+}
+
+dimensions <- function(frame, opt) {
+  factors <- vapply(frame$random, `[[`, 1L, "factor")
+  c(n = sum(used_rows(frame$frame)), p = length(opt$kept), q = length(opt$u),
+    nth = length(opt$theta), n_terms = length(factors), n_factors = max(factors))
+}
+
+# Tells of a fit that is not certified, and of a singular one; the texts stay with the fit.
+report_fit <- function(object, frame) {
+  if (!all(is.finite(c(object$criterion, object$sigma, object$beta, object$theta)))) {
+    stop_rlmm("not_finite", paste0("the fit has no finite criterion: the response may be ",
+      "explained perfectly by the model, or the columns differ too much in scale"))
+  }
+  singular <- singular_directions(frame$random, object$theta)
+  certificate <- object$optinfo$certificate
+  if (!isTRUE(certificate$certified)) {
+    warn_rlmm("not_certified", paste(c("the optimum is not certified", certificate$text),
+      collapse = ": "))
+  }
+  for (term in singular) {
+    inform_rlmm("singular", term$text, term = term$term, column = term$columns)
+  }
+  object$optinfo$messages <- c(object$optinfo$messages, vapply(singular, `[[`, "", "text"))
+  object
+}

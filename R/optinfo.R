@@ -1,0 +1,47 @@
+#' The record of the search
+#'
+#' How the estimates were found, and whether the point was certified as a local optimum.
+#'
+#' @param object A model fitted by [rlmm()].
+#' @param x What `optinfo()` gives.
+#' @param digits Number of significant digits.
+#' @param ... Not used.
+#' @return A list of class `rlmm_optinfo`:
+#' * `evaluations`: how often the criterion was evaluated; `stopped`: why the search ended;
+#' * `trace`: matrix with the criterion, the norm of the gradient and the trust radius by step;
+#' * `gradient`, `hessian`: derivatives of the criterion by theta at the estimates;
+#' * `certificate`: `certified`, the Newton decrement, the smallest eigenvalues, the conditions on
+#'   the boundary by term, and `text`, which says it in words;
+#' * `factorisation`: which kind was chosen, and its predicted and actual cost;
+#' * `messages`: what the user was told.
+#' @examples
+#' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' optinfo(fit)
+#' optinfo(fit)$gradient
+#' @export
+optinfo <- function(object) {
+  if (!inherits(object, "rlmm")) {
+    stop_rlmm("no_method", "optinfo() is for models fitted by rlmm()")
+  }
+  structure(object$optinfo, class = "rlmm_optinfo")
+}
+
+#' @rdname optinfo
+#' @export
+print.rlmm_optinfo <- function(x, digits = max(3, getOption("digits") - 3), ...) {
+  cat("Search: ", x$evaluations, " evaluations of the criterion", sep = "")
+  cat(if (length(x$stopped)) paste0(" (", x$stopped, ")"), "\n", sep = "")
+  if (length(x$certificate$text)) cat("Certificate: ", x$certificate$text, "\n", sep = "")
+  if (length(x$factorisation$kind)) cat("Factorisation: ", x$factorisation$kind, "\n", sep = "")
+  for (text in x$messages) cat("Message: ", text, "\n", sep = "")
+  if (length(x$gradient)) {
+    cat("Largest entry of the gradient:", format(max(abs(x$gradient)), digits = digits), "\n")
+  }
+  if (NROW(x$trace)) {
+    cat("\n")
+    trace <- x$trace
+    rownames(trace) <- rep("", nrow(trace))
+    print(trace, digits = digits + 4)
+  }
+  invisible(x)
+}

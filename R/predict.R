@@ -1,0 +1,108 @@
+#' Fitted values and predictions
+#'
+#' `fitted()` gives X beta + Z b + offset for the rows of the fit, `predict()` also for new data,
+#' other parameter values, and any choice of the random effects.
+#'
+#' @param object A model fitted by [rlmm()].
+#' @param newdata A data frame with the variables of the model; the response is not needed. Without
+#'   it, the rows of the fit.
+#' @param newparams A list with any of `beta`, `theta` and `sigma`, to use in place of the
+#'   estimates. The spherical effects u stay those of the fit.
+#' @param re.form The random effects to include: all (`NULL`), none (`NA` or `~0`), or those of a
+#'   one-sided formula such as `~ (1 | g)`, which may name a part of the columns of a term.
+#' @param random.only Leave out the fixed effects and the offset?
+#' @param type Accepted as in lme4; both are the same in a linear model.
+#' @param allow.new.levels Predict for levels that the fit has not seen, and for missing ones, with
+#'   random effects of zero?
+#' @param na.action What to do with missing values in `newdata`: `na.pass` gives `NA` for them.
+#' @param ... Nothing else is accepted.
+#' @return A vector named by the rows, padded with `NA` for rows that `na.exclude` left out. Terms
+#'   whose basis depends on the data, as `poly()` or `scale()`, keep the basis of the fit. An offset
+#'   given as argument of [rlmm()] is evaluated in `newdata`.
+#' @section Errors:
+#' Class `rlmm_new_levels` for a level that the fit has not seen, with fields `term` and `level`;
+#' `rlmm_missing_group` for `NA` in a grouping factor; `rlmm_re_form` when `re.form` names a
+#' grouping factor or a column that the model does not have; `rlmm_newdata`,
+#' `rlmm_newparams` and `rlmm_bad_argument` for the others.
+#' @examples
+#' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' new <- data.frame(Days = 10, Subject = c("308", "309"))
+#' predict(fit, new)
+#' predict(fit, new, re.form = NA)
+#' predict(fit, data.frame(Days = 10, Subject = "new"), allow.new.levels = TRUE)
+#' @name predict.rlmm
+#' @importFrom stats predict
+#' @export
+predict.rlmm <- function(object, newdata = NULL, newparams = NULL, re.form = NULL,
+                         random.only = FALSE, type = c("response", "link"),
+                         allow.new.levels = FALSE, na.action = stats::na.pass, ...) {
+  no_other_arguments("predict", ...)
+  match.arg(type)
+  if (!is.null(newparams)) object <- with_parameters(object, newparams)
+  if (is.null(newdata) && is.null(re.form) && !random.only) return(fitted(object))
+  bars <- wanted_bars(object, re.form)
+  data <- object$frame
+  if (!is.null(newdata)) data <- prediction_frame(object, newdata, bars, random.only, na.action)
+  # a level of the fit that has no row of positive weight is none to complain about
+  eta <- random_part(object, data, bars, allow.new.levels || is.null(newdata))
+  if (!random.only) eta <- eta + fixed_part(object, data) + offset_or_zero(data)
+  names(eta) <- row.names(data)
+  stats::naresid(attr(data, "na.action"), eta)
+}
+
+no_other_arguments <- function(name, ...) {
+  if (...length() == 0) return(invisible())
+  given <- c(...names(), "")[1L]
+  stop_rlmm("bad_argument", paste0(name, "() has no argument '", given, "'"), column = given)
+}
+
+#' @rdname predict.rlmm
+#' @importFrom stats fitted
+#' @export
+fitted.rlmm <- function(object, ...) {
+  eta <- linear_predictor(object)
+  names(eta) <- row.names(object$frame)
+  stats::naresid(attr(object$frame, "na.action"), eta)
+}
+
+# X beta + Z b + offset for every row of the frame.
+linear_predictor <- function(object) {
+  effects <- Map(function(term, b) term_effects(term$codes, term$Z, b),
+    random_terms(object), modes(object))
+  Reduce(`+`, effects, fixed_part(object, object$frame) + offset_or_zero(object$frame))
+}
+
+fixed_part <- function(object, data) {
+  if (length(object$beta) == 0) return(numeric(nrow(data)))
+  as.vector(fixed_matrix(object, data) %*% object$beta)
+}
+
+offset_or_zero <- function(frame) {
+  offset <- stats::model.offset(frame)
+  if (is.null(offset)) numeric(nrow(frame)) else as.double(offset)
+}
+
+# Z b of one term from its codes: a level that b does not have counts as zero.
+term_effects <- function(codes, Z, b) {
+  b <- unname(b)
+  effects <- if (is.null(Z)) b[codes, 1] else rowSums(Z * b[codes, , drop = FALSE])
+  effects[is.na(codes)] <- 0
+  effects
+}
+
+with_parameters <- function(object, newparams) {
+  unknown <- setdiff(names(newparams), c("beta", "theta", "sigma"))
+  if (!is.list(newparams) || is.null(names(newparams)) || length(unknown)) {
+    stop_rlmm("newparams", "'newparams' is a list with elements beta, theta or sigma")
+  }
+  for (part in names(newparams)) {
+    value <- newparams[[part]]
+    if (!is.numeric(value) || length(value) != length(object[[part]]) || anyNA(value)) {
+      stop_rlmm("newparams", paste0(
+        "'", part, "' in 'newparams' must be ", length(object[[part]]), " numbers"
+      ), term = part)
+    }
+    object[[part]][] <- value
+  }
+  object
+}

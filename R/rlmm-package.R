@@ -1,0 +1,14 @@
+#' rlmm: linear mixed models with exact derivatives
+#'
+#' [rlmm()] fits linear mixed-effects models, with the formulas that users of lme4 know. The
+#' help page of [rlmm()] says how to specify a model and what a fit can be asked.
+#'
+#' @section Options:
+#' * `rlmm.threads`: number of threads, see [rlmm_control()].
+#' * `rlmm.max_bytes`: largest size in bytes of a model matrix; by default what memory is available.
+#' @references
+#' Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015) Fitting linear mixed-effects models
+#' using lme4. *Journal of Statistical Software* 67(1), 1-48. \doi{10.18637/jss.v067.i01}
+#' @useDynLib rlmm, .registration = TRUE
+#' @keywords internal
+"_PACKAGE"

@@ -1,0 +1,8 @@
+# What is known once per process: its id when the package was loaded, the
+# package's version, and the processors it may use.
+session <- new.env(parent = emptyenv())
+
+.onLoad <- function(libname, pkgname) {
+  session$pid <- Sys.getpid()
+  session$version <- unname(getNamespaceVersion(pkgname))
+}

@@ -1,0 +1,44 @@
+//! Linear mixed models by penalised least squares, with exact derivatives.
+//!
+//! ```text
+//! y = X beta + Z b + offset + e,   b = Lambda(theta) u,   u ~ N(0, sigma^2 I),   e ~ N(0, sigma^2 W^-1)
+//! deviance(theta)       = log|V0|                        + n     (1 + log(2 pi r^2 / n))
+//! REML criterion(theta) = log|V0| + log|X' V0^-1 X|      + (n-p) (1 + log(2 pi r^2 / (n-p)))
+//! V0 = W^-1 + Z Lambda Lambda' Z',   r^2 = min over beta of (y - X beta)' V0^-1 (y - X beta)
+//! ```
+//! (Bates, Maechler, Bolker and Walker 2015, J. Stat. Softw. 67(1), eqs. 30 to 42.)
+//!
+//! Reading order, which is also the order of the work:
+//! 1. [`model`] and [`term`]: the data as they come; [`conditioning`]: the columns as they are computed with;
+//! 2. [`crossprod`]: one pass over the rows, after which the cost no longer depends on n;
+//! 3. [`trailing`] ([`dense`], [`sparse`]): what remains when the largest factor is absorbed;
+//! 4. [`lambda`], [`pls`]: the penalised least squares problem at one theta;
+//! 5. [`criterion`]: value and exact gradient; [`curvature`]: average-information and exact Hessian;
+//! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`fit`]: the driver.
+
+#![warn(missing_docs)]
+
+pub mod certificate;
+pub mod conditioning;
+pub mod criterion;
+pub mod crossprod;
+pub mod curvature;
+pub mod dense;
+pub mod error;
+pub mod fit;
+pub mod lambda;
+pub mod model;
+pub mod optimize;
+pub mod pls;
+pub mod progress;
+pub mod simulate;
+pub mod small;
+pub mod sparse;
+pub mod start;
+pub mod term;
+pub mod trailing;
+
+pub use error::LmmError;
+pub use fit::{fit, Fit, Settings};
+pub use model::{Model, ModelData};
+pub use term::TermData;

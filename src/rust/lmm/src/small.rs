@@ -1,0 +1,257 @@
+//! Kernels for matrices of a few rows: column-major slices, no allocation where a caller loops.
+
+#![allow(clippy::needless_range_loop)]
+
+use faer::{MatMut, MatRef};
+
+/// Lower Cholesky factor in place (upper triangle left alone); `false` if a pivot is not positive.
+pub fn cholesky(a: &mut [f64], n: usize) -> bool {
+    for j in 0..n {
+        for k in 0..j {
+            let ljk = a[j + k * n];
+            for i in j..n {
+                a[i + j * n] -= a[i + k * n] * ljk;
+            }
+        }
+        let d = a[j + j * n];
+        if d.is_nan() || d <= 0.0 {
+            return false;
+        }
+        let root = d.sqrt();
+        for i in j..n {
+            a[i + j * n] /= root;
+        }
+    }
+    true
+}
+
+/// Lower factor of a positive semidefinite matrix, strict upper triangle set to zero. A pivot below
+/// `tol` times its diagonal entry gives a zero column.
+pub fn semidefinite_cholesky(a: &mut [f64], n: usize, tol: f64) {
+    for j in 0..n {
+        let scale = a[j + j * n];
+        for k in 0..j {
+            let ljk = a[j + k * n];
+            for i in j..n {
+                a[i + j * n] -= a[i + k * n] * ljk;
+            }
+        }
+        let d = a[j + j * n];
+        let keep = d > tol * scale;
+        let root = if keep { d.sqrt() } else { 1.0 };
+        for i in j..n {
+            a[i + j * n] = if keep { a[i + j * n] / root } else { 0.0 };
+        }
+        for i in 0..j {
+            a[i + j * n] = 0.0;
+        }
+    }
+}
+
+/// `b <- L^-1 b` for `b` with `k` columns; a zero pivot gives a zero row.
+pub fn solve_lower(l: &[f64], n: usize, b: &mut [f64], k: usize) {
+    if n == 1 {
+        let inverse = if l[0] == 0.0 { 0.0 } else { 1.0 / l[0] };
+        for v in b[..k].iter_mut() {
+            *v *= inverse;
+        }
+        return;
+    }
+    for c in 0..k {
+        let col = &mut b[c * n..(c + 1) * n];
+        for i in 0..n {
+            let mut v = col[i];
+            for j in 0..i {
+                v -= l[i + j * n] * col[j];
+            }
+            let d = l[i + i * n];
+            col[i] = if d == 0.0 { 0.0 } else { v / d };
+        }
+    }
+}
+
+/// `b <- L^-T b` for `b` with `k` columns; a zero pivot gives a zero row.
+pub fn solve_lower_transpose(l: &[f64], n: usize, b: &mut [f64], k: usize) {
+    for c in 0..k {
+        let col = &mut b[c * n..(c + 1) * n];
+        for i in (0..n).rev() {
+            let mut v = col[i];
+            for j in i + 1..n {
+                v -= l[j + i * n] * col[j];
+            }
+            let d = l[i + i * n];
+            col[i] = if d == 0.0 { 0.0 } else { v / d };
+        }
+    }
+}
+
+/// `c = a b` for `a` (m x k) and `b` (k x n).
+pub fn multiply(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    for j in 0..n {
+        for l in 0..k {
+            let s = b[l + j * k];
+            if s != 0.0 {
+                for i in 0..m {
+                    c[i + j * m] += a[i + l * m] * s;
+                }
+            }
+        }
+    }
+    c
+}
+
+/// `c = a' b` for `a` (k x m) and `b` (k x n).
+pub fn multiply_transpose(a: &[f64], b: &[f64], k: usize, m: usize, n: usize) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    for j in 0..n {
+        for i in 0..m {
+            c[i + j * m] = dot(&a[i * k..(i + 1) * k], &b[j * k..(j + 1) * k]);
+        }
+    }
+    c
+}
+
+/// Transpose of `a` (m x n).
+pub fn transpose(a: &[f64], m: usize, n: usize) -> Vec<f64> {
+    let mut t = vec![0.0; m * n];
+    for j in 0..n {
+        for i in 0..m {
+            t[j + i * n] = a[i + j * m];
+        }
+    }
+    t
+}
+
+/// Inner product.
+#[inline]
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// `y += s x`.
+#[inline]
+pub fn axpy(s: f64, x: &[f64], y: &mut [f64]) {
+    for (yi, xi) in y.iter_mut().zip(x) {
+        *yi += s * xi;
+    }
+}
+
+/// Frobenius norm.
+pub fn norm(a: &[f64]) -> f64 {
+    let scale = a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    if scale == 0.0 || !scale.is_finite() {
+        return scale;
+    }
+    scale * a.iter().map(|v| (v / scale) * (v / scale)).sum::<f64>().sqrt()
+}
+
+/// Replace `a` (n x n) by `(a + a')/2`.
+pub fn symmetrise(a: &mut [f64], n: usize) {
+    for j in 0..n {
+        for i in 0..j {
+            let v = 0.5 * (a[i + j * n] + a[j + i * n]);
+            a[i + j * n] = v;
+            a[j + i * n] = v;
+        }
+    }
+}
+
+/// The lower triangular `L` with non-negative diagonal and `L L' = M M'`, by Householder
+/// reflections of `M'`: exact for singular `M` too. `M` is n x k with k >= n.
+pub fn lower_factor(m: &[f64], n: usize, k: usize) -> Vec<f64> {
+    let mut a = transpose(m, n, k);
+    for j in 0..n {
+        let tail = norm(&a[j * k + j..(j + 1) * k]);
+        if tail == 0.0 {
+            continue;
+        }
+        let alpha = if a[j + j * k] > 0.0 { -tail } else { tail };
+        let mut v = a[j * k + j..(j + 1) * k].to_vec();
+        v[0] -= alpha;
+        let vv = dot(&v, &v);
+        for c in j..n {
+            let col = &mut a[c * k + j..(c + 1) * k];
+            let f = 2.0 * dot(&v, col) / vv;
+            axpy(-f, &v, col);
+        }
+    }
+    let mut l = vec![0.0; n * n];
+    for j in 0..n {
+        let sign = if a[j + j * k] < 0.0 { -1.0 } else { 1.0 };
+        for i in j..n {
+            l[i + j * n] = sign * a[j + i * k];
+        }
+    }
+    l
+}
+
+/// Inverse of an upper triangular matrix with non-zero diagonal.
+pub fn invert_upper(r: &[f64], n: usize) -> Vec<f64> {
+    let mut inv = vec![0.0; n * n];
+    for j in 0..n {
+        inv[j + j * n] = 1.0 / r[j + j * n];
+        for i in (0..j).rev() {
+            let mut v = 0.0;
+            for k in i + 1..=j {
+                v -= r[i + k * n] * inv[k + j * n];
+            }
+            inv[i + j * n] = v / r[i + i * n];
+        }
+    }
+    inv
+}
+
+/// Inverse of a lower triangular matrix with non-zero diagonal.
+pub fn invert_lower(l: &[f64], n: usize) -> Vec<f64> {
+    transpose(&invert_upper(&transpose(l, n, n), n), n, n)
+}
+
+/// Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix; `None` if it holds a
+/// NaN or the iteration fails.
+pub fn eigen(a: &[f64], n: usize) -> Option<(Vec<f64>, Vec<f64>)> {
+    if n == 1 {
+        return a[0].is_finite().then(|| (vec![a[0]], vec![1.0]));
+    }
+    if a.iter().any(|v| !v.is_finite()) {
+        return None;
+    }
+    let evd = MatRef::from_column_major_slice(a, n, n)
+        .self_adjoint_eigen(faer::Side::Lower)
+        .ok()?;
+    let values = evd.S().column_vector().iter().copied().collect();
+    let mut vectors = vec![0.0; n * n];
+    MatMut::from_column_major_slice_mut(&mut vectors, n, n).copy_from(evd.U());
+    Some((values, vectors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lower_factor_reproduces_the_product_of_a_singular_matrix() {
+        let m = [1.0, 2.0, 3.0, 2.0, 4.0, 6.0, 0.5, 1.0, -2.0];
+        let l = lower_factor(&m, 3, 3);
+        let (t, u) = (transpose(&m, 3, 3), transpose(&l, 3, 3));
+        let (mm, ll) = (multiply(&m, &t, 3, 3, 3), multiply(&l, &u, 3, 3, 3));
+        for (a, b) in mm.iter().zip(&ll) {
+            assert!((a - b).abs() < 1e-12);
+        }
+        assert_eq!((l[3], l[6], l[7]), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn semidefinite_factor_keeps_the_range() {
+        let mut a = [4.0, 2.0, 2.0, 1.0];
+        semidefinite_cholesky(&mut a, 2, 1e-13);
+        assert_eq!(a, [2.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn eigen_orders_ascending() {
+        let (w, u) = eigen(&[2.0, 1.0, 1.0, 2.0], 2).expect("finite");
+        assert!((w[0] - 1.0).abs() < 1e-14 && (w[1] - 3.0).abs() < 1e-14);
+        assert!((u[0] * u[2] + u[1] * u[3]).abs() < 1e-14);
+    }
+}

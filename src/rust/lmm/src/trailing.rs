@@ -1,0 +1,805 @@
+//! The trailing block: the random effects of all factors but the leading one.
+//!
+//! With B the cross-products of their columns after the leading factor is absorbed at lambda,
+//! this holds `C = I + Lambda'B Lambda`, its Cholesky factor, and `P = Lambda C^-1 Lambda'` on the
+//! pattern of B. Two storages, one interface: a dense matrix, or node blocks where nodes share
+//! rows. In both, the entries of a column start at its node's diagonal block, which is kept full.
+
+use rayon::prelude::*;
+
+use crate::crossprod::{Chunk, Layout, Rows};
+use crate::dense;
+use crate::error::LmmError;
+use crate::progress::Progress;
+use crate::small::{axpy, dot, symmetrise};
+use crate::sparse::Pattern;
+use crate::term::Factor;
+
+/// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache.
+const TILE: usize = 48;
+/// Dense kernels do this many operations in the time of one of the sparse ones.
+const DENSE_ADVANTAGE: f64 = 12.0;
+/// Below this size dense is always right.
+const SMALL: usize = 96;
+
+/// Storage of the trailing block.
+pub enum Storage {
+    /// m x m, column-major.
+    Dense,
+    /// Node blocks.
+    Sparse(Box<Blocks>),
+}
+
+/// Node blocks: each node's columns share one list of rows.
+pub struct Blocks {
+    /// For each column, the first of its rows in `rows`, and how many there are.
+    list: Vec<(usize, usize)>,
+    /// Row positions, ascending from the node's own.
+    rows: Vec<u32>,
+    /// Start of each column's values; m + 1 entries.
+    value_start: Vec<usize>,
+    /// Pattern and order of the factorisation.
+    pattern: Pattern,
+    /// For each entry of the pattern's lower triangle, where its value stands.
+    lower: Vec<usize>,
+    /// For each value, where it stands in the factor.
+    in_factor: Vec<usize>,
+    /// For each chunk, where the products of each level's panel go, in order.
+    targets: Vec<Vec<usize>>,
+}
+
+/// The trailing block of a model: its pattern and its value when the leading variance is infinite.
+pub struct Trailing {
+    /// Number of trailing random effects.
+    pub m: usize,
+    /// Storage chosen.
+    pub storage: Storage,
+    /// Within part of B.
+    pub within: Vec<f64>,
+    /// For each position, the first of its node.
+    block_start: Vec<u32>,
+    /// For each position, the factor.
+    factor_of: Vec<u32>,
+    /// Size of a node of each factor.
+    sizes: Vec<usize>,
+    /// For each position, where its column stands among all diagonal blocks.
+    block_offset: Vec<usize>,
+}
+
+/// Everything that changes with lambda.
+#[derive(Default, Clone)]
+pub struct TrailingWork {
+    /// B.
+    pub b: Vec<f64>,
+    /// C, then its Cholesky factor.
+    factor: Vec<f64>,
+    /// C^-1 in the factor's storage (dense: P itself).
+    inverse: Vec<f64>,
+    /// P on the pattern of B.
+    pub p: Vec<f64>,
+    /// Diagonal blocks of C^-1, one after another.
+    inverse_blocks: Vec<f64>,
+}
+
+impl Trailing {
+    /// Choose the storage by counting operations and memory, and form the within part of B.
+    pub fn new(
+        rows: &Rows,
+        chunks: &[Chunk],
+        factors: &[Factor],
+        layout: &Layout,
+        available_bytes: f64,
+    ) -> Result<Trailing, LmmError> {
+        let mut factor_of = vec![0u32; layout.m];
+        for &f in &layout.trailing {
+            for &start in &layout.start[f] {
+                factor_of[start as usize..start as usize + factors[f].size].fill(f as u32);
+            }
+        }
+        let mut trailing = Trailing {
+            m: layout.m,
+            storage: Storage::Dense,
+            within: Vec::new(),
+            block_start: layout.block_start.clone(),
+            factor_of,
+            sizes: factors.iter().map(|f| f.size).collect(),
+            block_offset: Vec::new(),
+        };
+        let mut offset = 0;
+        for c in 0..trailing.m {
+            trailing.block_offset.push(offset);
+            offset += trailing.size_at(c);
+        }
+        trailing.choose(chunks, available_bytes)?;
+        trailing.form_within(rows, chunks, factors, layout)?;
+        Ok(trailing)
+    }
+
+    /// Name of the storage, for the record of a fit.
+    pub fn kind(&self) -> &'static str {
+        match (self.m, &self.storage) {
+            (0, _) => "block diagonal",
+            (_, Storage::Dense) => "dense",
+            (_, Storage::Sparse(_)) => "sparse",
+        }
+    }
+
+    /// Operations of one factorisation, and bytes of one copy of the factor.
+    pub fn cost(&self) -> (f64, f64) {
+        match &self.storage {
+            Storage::Dense => ((self.m as f64).powi(3) / 3.0, 8.0 * (self.m as f64).powi(2)),
+            Storage::Sparse(b) => (b.pattern.flops(), 8.0 * b.pattern.factor_len() as f64),
+        }
+    }
+
+    fn choose(&mut self, chunks: &[Chunk], available_bytes: f64) -> Result<(), LmmError> {
+        let m = self.m as f64;
+        if self.m <= SMALL {
+            return Ok(());
+        }
+        let dense_bytes = 4.0 * 8.0 * m * m;
+        let fits = dense_bytes < available_bytes;
+        let Some(blocks) = self.blocks(chunks, if fits { 0.25 } else { 1.0 })? else {
+            return Ok(());
+        };
+        if !fits || blocks.pattern.flops() * DENSE_ADVANTAGE < m * m * m / 3.0 {
+            self.storage = Storage::Sparse(Box::new(blocks));
+        }
+        Ok(())
+    }
+
+    /// The pattern of B, or `None` as soon as more than `limit` of the lower triangle is filled.
+    fn blocks(&self, chunks: &[Chunk], limit: f64) -> Result<Option<Blocks>, LmmError> {
+        let neighbours = match self.neighbours(chunks, limit) {
+            Some(n) => n,
+            None => return Ok(None),
+        };
+        let (mut list, mut rows, mut value_start) = (Vec::new(), Vec::new(), vec![0]);
+        for column in 0..self.m {
+            let node = self.block_start[column] as usize;
+            if node == column {
+                list.push((rows.len(), 0));
+                let size = self.size_at(node);
+                rows.extend(node as u32..(node + size) as u32);
+                for &other in &neighbours[node] {
+                    rows.extend(other..other + self.size_at(other as usize) as u32);
+                }
+                let last = list.len() - 1;
+                list[last].1 = rows.len() - list[last].0;
+            } else {
+                list.push(list[node]);
+            }
+            value_start.push(value_start[column] + list[column].1);
+        }
+        let (pattern, lower) = self.lower_pattern(&list, &rows, &value_start)?;
+        let mut blocks = Blocks {
+            list,
+            rows,
+            value_start,
+            pattern,
+            lower,
+            in_factor: Vec::new(),
+            targets: Vec::new(),
+        };
+        blocks.in_factor = blocks.factor_positions();
+        blocks.targets = chunks.iter().map(|c| self.chunk_targets(c, &blocks)).collect();
+        Ok(Some(blocks))
+    }
+
+    /// For each node, the later nodes that share a level of the leading factor with it, ascending.
+    fn neighbours(&self, chunks: &[Chunk], limit: f64) -> Option<Vec<Vec<u32>>> {
+        let mut list: Vec<Vec<u32>> = vec![Vec::new(); self.m];
+        let mut distinct = vec![64; self.m];
+        let allowed = limit * 0.5 * (self.m as f64) * (self.m as f64);
+        let mut entries = 0.0;
+        let mut nodes = Vec::new();
+        for chunk in chunks {
+            for level in chunk.start.windows(2) {
+                nodes.clear();
+                let columns = &chunk.columns[level[0]..level[1]];
+                nodes.extend(columns.iter().filter(|&&c| self.block_start[c as usize] == c));
+                for (k, &a) in nodes.iter().enumerate() {
+                    let (a, to) = (a as usize, &mut list[a as usize]);
+                    let before = to.len() as f64;
+                    to.extend_from_slice(&nodes[k + 1..]);
+                    if to.len() > 2 * distinct[a] {
+                        to.sort_unstable();
+                        to.dedup();
+                        distinct[a] = to.len().max(64);
+                    }
+                    entries += (to.len() as f64 - before) * (self.size_at(a) as f64).powi(2);
+                }
+                if entries > 3.0 * allowed + 1e6 {
+                    return None;
+                }
+            }
+        }
+        let mut entries = 0.0;
+        for (a, to) in list.iter_mut().enumerate() {
+            to.sort_unstable();
+            to.dedup();
+            let size = self.size_at(a) as f64;
+            entries += to.iter().map(|&b| self.size_at(b as usize) as f64 * size).sum::<f64>();
+        }
+        (entries <= allowed).then_some(list)
+    }
+
+    fn lower_pattern(
+        &self,
+        list: &[(usize, usize)],
+        rows: &[u32],
+        value_start: &[usize],
+    ) -> Result<(Pattern, Vec<usize>), LmmError> {
+        let (mut start, mut index, mut from) = (vec![0], Vec::new(), Vec::new());
+        for column in 0..self.m {
+            let (at, len) = list[column];
+            for k in 0..len {
+                if rows[at + k] as usize >= column {
+                    index.push(rows[at + k] as usize);
+                    from.push(value_start[column] + k);
+                }
+            }
+            start.push(index.len());
+        }
+        let len = index.len();
+        let lower = sprs::CsMat::try_new_csc((self.m, self.m), start, index, vec![(); len])
+            .map_err(|(.., e)| LmmError::Internal(format!("pattern of the trailing block: {e}")))?;
+        Ok((Pattern::new(&lower)?, from))
+    }
+
+    fn chunk_targets(&self, chunk: &Chunk, blocks: &Blocks) -> Vec<usize> {
+        let mut targets = Vec::new();
+        for level in chunk.start.windows(2) {
+            let columns = &chunk.columns[level[0]..level[1]];
+            for (k, &b) in columns.iter().enumerate() {
+                let own = k - (b - self.block_start[b as usize]) as usize;
+                let (at, len) = blocks.list[b as usize];
+                let list = &blocks.rows[at..at + len];
+                let mut from = 0;
+                for &a in &columns[own..] {
+                    from += list[from..].binary_search(&a).expect("invariant: in the pattern");
+                    targets.push(blocks.value_start[b as usize] + from);
+                }
+            }
+        }
+        targets
+    }
+
+    fn form_within(
+        &mut self,
+        rows: &Rows,
+        chunks: &[Chunk],
+        factors: &[Factor],
+        layout: &Layout,
+    ) -> Result<(), LmmError> {
+        let len = self.value_len();
+        let mut b = allocate(len)?;
+        for (k, &f) in layout.trailing.iter().enumerate() {
+            for &g in &layout.trailing[k..] {
+                self.add_rows(&mut b, rows, factors, layout, (f, g));
+            }
+        }
+        let panels: Vec<&[f64]> = chunks.iter().map(|c| c.panel.as_slice()).collect();
+        self.add_squares(-1.0, chunks, &panels, factors[layout.leading].size, &mut b, false);
+        self.within = b;
+        Ok(())
+    }
+
+    /// `Z_f'W Z_g` summed over the rows; f comes before g in the layout.
+    fn add_rows(
+        &self,
+        b: &mut [f64],
+        rows: &Rows,
+        factors: &[Factor],
+        layout: &Layout,
+        (f, g): (usize, usize),
+    ) {
+        for i in 0..rows.n {
+            let from = layout.start[f][rows.codes[f][i] as usize] as usize;
+            let to = layout.start[g][rows.codes[g][i] as usize] as usize;
+            let zg = rows.z[g].row(i, factors[g].size);
+            let mut at = self.value_at(to, from);
+            for v in rows.z[f].row(i, factors[f].size) {
+                axpy(*v, zg, &mut b[at..at + zg.len()]);
+                at += self.column_len(from);
+            }
+        }
+    }
+
+    /// Where the entry (row, column) stands; for sparse storage both are starts of nodes.
+    fn value_at(&self, row: usize, column: usize) -> usize {
+        match &self.storage {
+            Storage::Dense => row + column * self.m,
+            Storage::Sparse(s) => {
+                let (at, len) = s.list[column];
+                let found = s.rows[at..at + len].binary_search(&(row as u32));
+                s.value_start[column] + found.expect("invariant: in the pattern")
+            }
+        }
+    }
+
+    fn column_len(&self, column: usize) -> usize {
+        match &self.storage {
+            Storage::Dense => self.m,
+            Storage::Sparse(s) => s.list[column].1,
+        }
+    }
+
+    fn value_len(&self) -> usize {
+        match &self.storage {
+            Storage::Dense => self.m * self.m,
+            Storage::Sparse(s) => s.value_start[self.m],
+        }
+    }
+
+    fn size_at(&self, position: usize) -> usize {
+        self.sizes[self.factor_of[position] as usize]
+    }
+
+    /// Memory for the values at one lambda.
+    pub fn work(&self) -> Result<TrailingWork, LmmError> {
+        let len = self.value_len();
+        let (factor, inverse) = match &self.storage {
+            Storage::Dense => (len, 0),
+            Storage::Sparse(s) => (s.pattern.factor_len(), s.pattern.factor_len()),
+        };
+        let blocks = (0..self.m).map(|c| self.size_at(c)).sum();
+        Ok(TrailingWork {
+            b: allocate(len)?,
+            factor: allocate(factor)?,
+            inverse: allocate(inverse)?,
+            p: allocate(len)?,
+            inverse_blocks: allocate(blocks)?,
+        })
+    }
+
+    /// `B <- within + sum over levels of V'V`, V being the panels (size rows each).
+    pub fn assemble(
+        &self,
+        chunks: &[Chunk],
+        panels: &[&[f64]],
+        size: usize,
+        work: &mut TrailingWork,
+        parallel: bool,
+    ) {
+        work.b.copy_from_slice(&self.within);
+        self.add_squares(1.0, chunks, panels, size, &mut work.b, parallel);
+    }
+
+    fn add_squares(
+        &self,
+        sign: f64,
+        chunks: &[Chunk],
+        panels: &[&[f64]],
+        size: usize,
+        b: &mut [f64],
+        parallel: bool,
+    ) {
+        if self.m == 0 {
+            return;
+        }
+        match &self.storage {
+            Storage::Dense => {
+                let scatter = |(tile, values): (usize, &mut [f64])| {
+                    for (chunk, panel) in chunks.iter().zip(panels) {
+                        self.scatter_tile(sign, chunk, panel, size, tile * TILE, values);
+                    }
+                };
+                if parallel {
+                    b.par_chunks_mut(self.m * TILE).enumerate().for_each(scatter);
+                } else {
+                    b.chunks_mut(self.m * TILE).enumerate().for_each(scatter);
+                }
+            }
+            Storage::Sparse(s) => {
+                for ((chunk, panel), targets) in chunks.iter().zip(panels).zip(&s.targets) {
+                    self.scatter_targets(sign, chunk, panel, size, targets, b);
+                }
+            }
+        }
+    }
+
+    fn scatter_tile(
+        &self,
+        sign: f64,
+        chunk: &Chunk,
+        panel: &[f64],
+        size: usize,
+        first: usize,
+        values: &mut [f64],
+    ) {
+        let end = first + values.len() / self.m;
+        for level in chunk.start.windows(2) {
+            let columns = &chunk.columns[level[0]..level[1]];
+            let v = &panel[level[0] * size..level[1] * size];
+            let from = columns.partition_point(|&c| (c as usize) < first);
+            let to = columns.partition_point(|&c| (c as usize) < end);
+            for k in from..to {
+                let c = columns[k] as usize;
+                let own = k - (c - self.block_start[c] as usize);
+                let out = &mut values[(c - first) * self.m..(c - first + 1) * self.m];
+                if size == 1 {
+                    let s = sign * v[k];
+                    for (a, x) in columns[own..].iter().zip(&v[own..]) {
+                        out[*a as usize] += s * x;
+                    }
+                } else {
+                    let vk = &v[k * size..(k + 1) * size];
+                    for (a, va) in columns[own..].iter().zip(v[own * size..].chunks_exact(size)) {
+                        out[*a as usize] += sign * dot(va, vk);
+                    }
+                }
+            }
+        }
+    }
+
+    fn scatter_targets(
+        &self,
+        sign: f64,
+        chunk: &Chunk,
+        panel: &[f64],
+        size: usize,
+        targets: &[usize],
+        b: &mut [f64],
+    ) {
+        let mut next = targets.iter();
+        for level in chunk.start.windows(2) {
+            let columns = &chunk.columns[level[0]..level[1]];
+            let v = &panel[level[0] * size..level[1] * size];
+            for (k, &c) in columns.iter().enumerate() {
+                let own = k - (c - self.block_start[c as usize]) as usize;
+                let vk = &v[k * size..(k + 1) * size];
+                for (va, &to) in v[own * size..].chunks_exact(size).zip(&mut next) {
+                    b[to] += sign * dot(va, vk);
+                }
+            }
+        }
+    }
+
+    /// `C = I + Lambda'B Lambda` and its Cholesky factor; returns log|C|.
+    pub fn factorise(
+        &self,
+        lambda: &[Vec<f64>],
+        work: &mut TrailingWork,
+        parallel: bool,
+        progress: &Progress,
+    ) -> Result<f64, LmmError> {
+        if self.m == 0 {
+            return Ok(0.0);
+        }
+        match &self.storage {
+            Storage::Dense => {
+                self.sandwich(&work.b, &mut work.factor, lambda, Side::Inner, parallel);
+                for c in 0..self.m {
+                    work.factor[c + c * self.m] += 1.0;
+                }
+                dense::cholesky(&mut work.factor, self.m, parallel, progress)?;
+                Ok((0..self.m).map(|c| 2.0 * work.factor[c + c * self.m].ln()).sum())
+            }
+            Storage::Sparse(s) => {
+                progress.check()?;
+                self.sandwich(&work.b, &mut work.p, lambda, Side::Inner, parallel);
+                for c in 0..self.m {
+                    let own = c - self.block_start[c] as usize;
+                    work.p[s.value_start[c] + own] += 1.0;
+                }
+                let lower: Vec<f64> = s.lower.iter().map(|&k| work.p[k]).collect();
+                s.pattern.cholesky(&lower, &mut work.factor)?;
+                Ok(s.pattern.log_determinant(&work.factor))
+            }
+        }
+    }
+
+    /// `P = Lambda C^-1 Lambda'` on the pattern of B, and the diagonal blocks of C^-1.
+    pub fn invert(
+        &self,
+        lambda: &[Vec<f64>],
+        work: &mut TrailingWork,
+        parallel: bool,
+        progress: &Progress,
+    ) -> Result<(), LmmError> {
+        if self.m == 0 {
+            return Ok(());
+        }
+        match &self.storage {
+            Storage::Dense => {
+                dense::inverse(&work.factor, self.m, &mut work.p, parallel, progress)?;
+            }
+            Storage::Sparse(s) => {
+                progress.check()?;
+                s.pattern.selected_inverse(&work.factor, &mut work.inverse);
+                for (v, &from) in work.p.iter_mut().zip(&s.in_factor) {
+                    *v = work.inverse[from];
+                }
+            }
+        }
+        self.fill_diagonal_blocks(&mut work.p);
+        for c in 0..self.m {
+            let (node, size) = (self.block_start[c] as usize, self.size_at(c));
+            let from = self.value_at(node, node) + (c - node) * self.column_len(node);
+            let at = self.block_offset[c];
+            work.inverse_blocks[at..at + size].copy_from_slice(&work.p[from..from + size]);
+        }
+        self.sandwich_in_place(&mut work.p, lambda, Side::Outer, parallel);
+        Ok(())
+    }
+
+    /// Copy the lower triangle of each diagonal block to its upper one.
+    fn fill_diagonal_blocks(&self, values: &mut [f64]) {
+        for c in 0..self.m {
+            let node = self.block_start[c] as usize;
+            let (start, len) = (self.value_at(node, node), self.column_len(node));
+            for a in 0..c - node {
+                values[start + a + (c - node) * len] = values[start + (c - node) + a * len];
+            }
+        }
+    }
+
+    /// Diagonal block of C^-1 at a node.
+    pub fn inverse_block(&self, work: &TrailingWork, node: usize) -> Vec<f64> {
+        let size = self.size_at(node);
+        let at = self.block_offset[node];
+        work.inverse_blocks[at..at + size * size].to_vec()
+    }
+
+    /// Diagonal block of `values` (in B's storage) at a node.
+    pub fn diagonal_block(&self, values: &[f64], node: usize) -> Vec<f64> {
+        let size = self.size_at(node);
+        let (start, len) = (self.value_at(node, node), self.column_len(node));
+        let columns = values[start..].chunks(len).take(size);
+        columns.flat_map(|c| c[..size].iter().copied()).collect()
+    }
+
+    fn sandwich(
+        &self,
+        from: &[f64],
+        to: &mut [f64],
+        lambda: &[Vec<f64>],
+        side: Side,
+        parallel: bool,
+    ) {
+        to.copy_from_slice(from);
+        self.sandwich_in_place(to, lambda, side, parallel);
+    }
+
+    /// `Lambda' M Lambda` (inner) or `Lambda M Lambda'` (outer).
+    fn sandwich_in_place(
+        &self,
+        values: &mut [f64],
+        lambda: &[Vec<f64>],
+        side: Side,
+        parallel: bool,
+    ) {
+        let mut jobs = Vec::new();
+        let (mut rest, mut node) = (values, 0);
+        while node < self.m {
+            let size = self.size_at(node);
+            let (own, others) = rest.split_at_mut(size * self.column_len(node));
+            jobs.push((node, own));
+            rest = others;
+            node += size;
+        }
+        let job = |(node, own): (usize, &mut [f64])| {
+            let size = self.size_at(node);
+            let len = own.len() / size;
+            side.columns(own, len, size, &lambda[self.factor_of[node] as usize]);
+            for column in own.chunks_exact_mut(len) {
+                self.scale_rows(column, node, lambda, side);
+            }
+        };
+        if parallel {
+            jobs.into_par_iter().for_each(job);
+        } else {
+            jobs.into_iter().for_each(job);
+        }
+    }
+
+    fn scale_rows(&self, column: &mut [f64], node: usize, lambda: &[Vec<f64>], side: Side) {
+        let list: Option<&[u32]> = match &self.storage {
+            Storage::Dense => None,
+            Storage::Sparse(s) => Some(&s.rows[s.list[node].0..s.list[node].0 + s.list[node].1]),
+        };
+        let mut k = if list.is_none() { node } else { 0 };
+        while k < column.len() {
+            let position = list.map_or(k, |l| l[k] as usize);
+            let f = self.factor_of[position] as usize;
+            let size = self.sizes[f];
+            side.rows(&mut column[k..k + size], size, &lambda[f]);
+            k += size;
+        }
+    }
+
+    /// `x <- Lambda' x` for k columns of length m.
+    pub fn lambda_transpose(&self, lambda: &[Vec<f64>], x: &mut [f64]) {
+        self.apply(lambda, x, Side::Inner);
+    }
+
+    /// `x <- Lambda x` for k columns of length m.
+    pub fn lambda(&self, lambda: &[Vec<f64>], x: &mut [f64]) {
+        self.apply(lambda, x, Side::Outer);
+    }
+
+    fn apply(&self, lambda: &[Vec<f64>], x: &mut [f64], side: Side) {
+        for column in x.chunks_exact_mut(self.m.max(1)) {
+            let mut k = 0;
+            while k < self.m {
+                let f = self.factor_of[k] as usize;
+                side.rows(&mut column[k..k + self.sizes[f]], self.sizes[f], &lambda[f]);
+                k += self.sizes[f];
+            }
+        }
+    }
+
+    /// `x <- L^-1 x` for k columns (in the elimination order of the factor).
+    pub fn solve_lower(&self, work: &TrailingWork, x: &mut [f64], k: usize) {
+        match &self.storage {
+            _ if self.m == 0 || k == 0 => {}
+            Storage::Dense => dense::solve_lower(&work.factor, self.m, x, k),
+            Storage::Sparse(s) => s.pattern.solve_lower(&work.factor, x, k),
+        }
+    }
+
+    /// `x <- L^-T x` for k columns (from the elimination order of the factor).
+    pub fn solve_lower_transpose(&self, work: &TrailingWork, x: &mut [f64], k: usize) {
+        match &self.storage {
+            _ if self.m == 0 || k == 0 => {}
+            Storage::Dense => dense::solve_lower_transpose(&work.factor, self.m, x, k),
+            Storage::Sparse(s) => s.pattern.solve_lower_transpose(&work.factor, x, k),
+        }
+    }
+
+    /// `B x` for k columns.
+    pub fn multiply(&self, b: &[f64], x: &[f64], k: usize) -> Vec<f64> {
+        let mut out = vec![0.0; self.m * k];
+        for c in 0..self.m {
+            let node = self.block_start[c] as usize;
+            let own = self.size_at(c);
+            let (values, below) = match &self.storage {
+                Storage::Dense => (&b[c * self.m + node..(c + 1) * self.m], None),
+                Storage::Sparse(s) => {
+                    let (at, len) = s.list[c];
+                    (&b[s.value_start[c]..s.value_start[c] + len], Some(&s.rows[at..at + len]))
+                }
+            };
+            for j in 0..k {
+                let (xj, yj) = (&x[j * self.m..], &mut out[j * self.m..(j + 1) * self.m]);
+                axpy(xj[c], &values[..own], &mut yj[node..node + own]);
+                yj[c] += match below {
+                    None => {
+                        axpy(xj[c], &values[own..], &mut yj[node + own..]);
+                        dot(&values[own..], &xj[node + own..self.m])
+                    }
+                    Some(list) => {
+                        let mut sum = 0.0;
+                        for (v, &a) in values[own..].iter().zip(&list[own..]) {
+                            yj[a as usize] += v * xj[c];
+                            sum += v * xj[a as usize];
+                        }
+                        sum
+                    }
+                };
+            }
+        }
+        out
+    }
+
+    /// `V P V'` (size x size) for one level of a chunk; `targets` walks the chunk's target list.
+    pub fn quadratic(
+        &self,
+        p: &[f64],
+        columns: &[u32],
+        v: &[f64],
+        size: usize,
+        targets: &mut std::slice::Iter<'_, usize>,
+        out: &mut [f64],
+    ) {
+        out.fill(0.0);
+        let mut t = vec![0.0; size];
+        for (k, &c) in columns.iter().enumerate() {
+            let c = c as usize;
+            let own = k - (c - self.block_start[c] as usize);
+            let block_end = own + self.size_at(c);
+            t.fill(0.0);
+            let dense = matches!(self.storage, Storage::Dense);
+            for (a, va) in v[own * size..].chunks_exact(size).enumerate() {
+                let value = if dense {
+                    p[columns[own + a] as usize + c * self.m]
+                } else {
+                    p[*targets.next().expect("invariant: one target per pair")]
+                };
+                let weight = if own + a < block_end { value } else { 2.0 * value };
+                axpy(weight, va, &mut t);
+            }
+            for (j, vk) in v[k * size..(k + 1) * size].iter().enumerate() {
+                axpy(*vk, &t, &mut out[j * size..(j + 1) * size]);
+            }
+        }
+        symmetrise(out, size);
+    }
+
+    /// The target list of a chunk (empty for dense storage), for [`Trailing::quadratic`].
+    pub fn targets(&self, chunk: usize) -> &[usize] {
+        match &self.storage {
+            Storage::Dense => &[],
+            Storage::Sparse(s) => &s.targets[chunk],
+        }
+    }
+}
+
+impl Blocks {
+    fn factor_positions(&self) -> Vec<usize> {
+        let mut out = Vec::with_capacity(self.rows.len());
+        for (column, &(at, len)) in self.list.iter().enumerate() {
+            let rows = &self.rows[at..at + len];
+            out.extend(rows.iter().map(|&r| self.pattern.factor_position(r as usize, column)));
+        }
+        out
+    }
+}
+
+/// Which side lambda stands on.
+#[derive(Clone, Copy)]
+enum Side {
+    /// `Lambda' M Lambda`.
+    Inner,
+    /// `Lambda M Lambda'`.
+    Outer,
+}
+
+impl Side {
+    /// `block <- block lambda` (inner) or `block lambda'` (outer), in place.
+    fn columns(self, block: &mut [f64], len: usize, size: usize, lambda: &[f64]) {
+        if size == 1 {
+            block.iter_mut().for_each(|v| *v *= lambda[0]);
+            return;
+        }
+        let order: Vec<usize> = match self {
+            Side::Inner => (0..size).collect(),
+            Side::Outer => (0..size).rev().collect(),
+        };
+        for c in order {
+            let own = lambda[c + c * size];
+            block[c * len..(c + 1) * len].iter_mut().for_each(|v| *v *= own);
+            let others = match self {
+                Side::Inner => c + 1..size,
+                Side::Outer => 0..c,
+            };
+            for d in others {
+                let factor = match self {
+                    Side::Inner => lambda[d + c * size],
+                    Side::Outer => lambda[c + d * size],
+                };
+                for i in 0..len {
+                    block[c * len + i] += factor * block[d * len + i];
+                }
+            }
+        }
+    }
+
+    /// `x <- lambda' x` (inner) or `lambda x` (outer), in place.
+    fn rows(self, x: &mut [f64], size: usize, lambda: &[f64]) {
+        match self {
+            _ if size == 1 => x[0] *= lambda[0],
+            Side::Inner => {
+                for c in 0..size {
+                    x[c] = (c..size).map(|a| lambda[a + c * size] * x[a]).sum();
+                }
+            }
+            Side::Outer => {
+                for a in (0..size).rev() {
+                    x[a] = (0..=a).map(|c| lambda[a + c * size] * x[c]).sum();
+                }
+            }
+        }
+    }
+}
+
+fn allocate(len: usize) -> Result<Vec<f64>, LmmError> {
+    let mut v = Vec::new();
+    v.try_reserve_exact(len).map_err(|_| LmmError::Memory {
+        bytes: 8 * len as u128,
+        what: "the cross-products of the random effects".into(),
+    })?;
+    v.resize(len, 0.0);
+    Ok(v)
+}

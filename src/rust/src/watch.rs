@@ -1,0 +1,102 @@
+//! Run a computation beside R's thread, which polls for an interrupt and prints progress.
+
+use std::ffi::{c_int, c_void};
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use extendr_api::{print_r_output, rprintln};
+use lmm::progress::Progress;
+use lmm::LmmError;
+
+/// How often R's thread looks for an interrupt.
+const POLL: Duration = Duration::from_millis(50);
+
+extern "C" {
+    fn R_CheckUserInterrupt();
+    fn R_ToplevelExec(job: extern "C" fn(*mut c_void), data: *mut c_void) -> c_int;
+}
+
+extern "C" fn check(_: *mut c_void) {
+    // SAFETY: called on R's thread only, inside R_ToplevelExec, which catches the jump.
+    unsafe { R_CheckUserInterrupt() }
+}
+
+fn interrupted() -> bool {
+    // SAFETY: called on R's thread only.
+    unsafe { R_ToplevelExec(check, std::ptr::null_mut()) == 0 }
+}
+
+/// Run `job` on a thread that outlives an interrupt until its own next check: R gets its prompt
+/// back at once.
+pub fn watch<T: Send + 'static>(
+    verbose: bool,
+    job: impl FnOnce(&Progress) -> Result<T, LmmError> + Send + 'static,
+) -> Result<T, LmmError> {
+    let progress = Arc::new(Progress::default());
+    let shared = Arc::clone(&progress);
+    let (send, receive) = channel();
+    std::thread::Builder::new()
+        .name("rlmm".into())
+        .spawn(move || {
+            // The receiver is gone after an interrupt: nobody wants the answer then.
+            let _ = send.send(job(&shared));
+        })
+        .map_err(|e| LmmError::Internal(format!("no thread could be started: {e}")))?;
+    poll(&receive, &progress, verbose)
+}
+
+/// As [`watch`], for a job that borrows R's vectors: it is waited for after an interrupt.
+pub fn watch_borrowed<T: Send>(
+    job: impl FnOnce(&Progress) -> Result<T, LmmError> + Send,
+) -> Result<T, LmmError> {
+    let progress = Progress::default();
+    std::thread::scope(|scope| {
+        let (send, receive) = channel();
+        let shared = &progress;
+        scope.spawn(move || {
+            // As above.
+            let _ = send.send(job(shared));
+        });
+        poll(&receive, &progress, false)
+    })
+}
+
+fn poll<T>(
+    receive: &Receiver<Result<T, LmmError>>,
+    progress: &Progress,
+    verbose: bool,
+) -> Result<T, LmmError> {
+    let mut printed = 0;
+    loop {
+        let answer = receive.recv_timeout(POLL);
+        if verbose {
+            printed = print_steps(progress, printed);
+        }
+        match answer {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) if interrupted() => {
+                progress.stop();
+                return Err(LmmError::Interrupted);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(LmmError::Internal("a panic in the numerical core".into()));
+            }
+        }
+    }
+}
+
+fn print_steps(progress: &Progress, printed: usize) -> usize {
+    let steps = progress.steps();
+    for step in &steps[printed.min(steps.len())..] {
+        rprintln!(
+            "evaluation {:3}: criterion {:.8}, largest scaled gradient {:.2e}, radius {:.2e}",
+            step.evaluation,
+            step.criterion,
+            step.gradient,
+            step.radius
+        );
+    }
+    steps.len()
+}

@@ -1,0 +1,153 @@
+models <- names(method_models)
+
+test_that("estimates and criteria are lme4's", {
+  for (name in models) {
+    ours <- our_fit(name)
+    theirs <- lme4_fit(name)
+    expect_equal(fixef(ours), nlme::fixef(theirs), tolerance = 1e-4, label = name)
+    expect_equal(sigma(ours), sigma(theirs), tolerance = 1e-4, label = name)
+    expect_equal(vcov(ours), as.matrix(vcov(theirs)), tolerance = 1e-3, label = name)
+    expect_equal(plain(logLik(ours)), plain(logLik(theirs)), tolerance = 1e-7, label = name)
+    for (what in c("df", "nobs", "nall")) {
+      expect_equal(attr(logLik(ours), what), attr(logLik(theirs), what), label = name)
+    }
+    expect_equal(AIC(ours), AIC(theirs), tolerance = 1e-7, label = name)
+    expect_equal(BIC(ours), BIC(theirs), tolerance = 1e-7, label = name)
+    expect_equal(REMLcrit(ours), lme4::REMLcrit(theirs), tolerance = 1e-7, label = name)
+    expect_equal(deviance(ours, REML = FALSE), deviance(theirs, REML = FALSE),
+      tolerance = 1e-6, label = name)
+    expect_equal(logLik(ours, REML = FALSE)[1], logLik(theirs, REML = FALSE)[1],
+      tolerance = 1e-6, label = name)
+  }
+})
+
+test_that("counts are lme4's", {
+  for (name in models) {
+    ours <- our_fit(name)
+    theirs <- lme4_fit(name)
+    expect_equal(nobs(ours), nobs(theirs), label = name)
+    expect_equal(df.residual(ours), df.residual(theirs), label = name)
+    expect_equal(ngrps(ours), lme4::ngrps(theirs), label = name)
+    expect_identical(isREML(ours), lme4::isREML(theirs), label = name)
+    expect_identical(isSingular(ours), lme4::isSingular(theirs), label = name)
+  }
+})
+
+test_that("a REML fit's deviance warns, and an ML fit's does not", {
+  expect_warning(d <- deviance(our_fit("slope")), class = "rlmm_reml_deviance")
+  expect_equal(d, REMLcrit(our_fit("slope")))
+  expect_silent(deviance(our_fit("slope_ml")))
+  expect_equal(deviance(our_fit("slope"), REML = TRUE), REMLcrit(our_fit("slope")))
+})
+
+test_that("vcov is a base matrix with names", {
+  v <- vcov(our_fit("slope"))
+  expect_true(is.matrix(v) && !isS4(v))
+  expect_identical(dimnames(v), list(c("(Intercept)", "Days"), c("(Intercept)", "Days")))
+})
+
+test_that("redundant columns are NA only when asked for", {
+  fit <- our_fit("deficient")
+  expect_named(fixef(fit), c("(Intercept)", "Days", "z"))
+  expect_equal(fixef(fit, add.dropped = TRUE)[["Days2"]], NA_real_)
+  expect_named(fixef(fit, add.dropped = TRUE), c("(Intercept)", "Days", "Days2", "z"))
+  expect_equal(dim(model.matrix(fit)), c(180L, 3L))
+})
+
+test_that("formula, terms, frame and matrix are those of the model", {
+  fit <- our_fit("three")
+  theirs <- lme4_fit("three")
+  expect_equal(formula(fit, fixed.only = TRUE), y ~ Days + z, ignore_attr = TRUE)
+  expect_equal(formula(fit, random.only = TRUE), formula(theirs, random.only = TRUE),
+    ignore_attr = TRUE)
+  expect_equal(formula(fit), formula(theirs), ignore_attr = TRUE)
+  expect_error(formula(fit, fixed.only = TRUE, random.only = TRUE), class = "rlmm_bad_argument")
+  expect_equal(attr(terms(fit), "term.labels"), c("Days", "z"))
+  expect_setequal(all.vars(terms(fit, fixed.only = FALSE)), names(model.frame(theirs)))
+  expect_setequal(all.vars(terms(fit, random.only = TRUE)), c("y", "Subject", "Days", "z", "h"))
+  expect_setequal(names(model.frame(fit)), names(model.frame(theirs)))
+  expect_equal(names(model.frame(fit, fixed.only = TRUE)), c("y", "Days", "z"))
+  cake <- our_fit("cake")
+  X <- model.matrix(lme4_fit("cake"))
+  expect_equal(plain(model.matrix(cake)), plain(X))
+  expect_equal(attr(model.matrix(cake), "assign"), attr(X, "assign"))
+  expect_equal(attr(model.matrix(cake), "contrasts"), attr(X, "contrasts"))
+  expect_equal(as.matrix(model.matrix(fit, type = "random")), as.matrix(lme4::getME(theirs, "Z")),
+    ignore_attr = TRUE)
+  expect_equal(lapply(model.matrix(fit, type = "randomListRaw"), plain),
+    lapply(model.matrix(theirs, type = "randomListRaw"), plain), ignore_attr = TRUE)
+})
+
+test_that("weights are padded after na.exclude, and one where none were given", {
+  expect_equal(weights(our_fit("slope")), rep(1, 180))
+  expect_equal(weights(our_fit("weighted")), method_data()$w)
+  expect_length(weights(our_fit("exclude")), 180)
+})
+
+test_that("rows of weight zero count in nothing but the fitted values", {
+  d <- method_data()
+  d$w[c(1, 30)] <- 0
+  fit <- rlmm(Reaction ~ Days + (Days | Subject), d, weights = w)
+  without <- rlmm(Reaction ~ Days + (Days | Subject), d[-c(1, 30), ], weights = w)
+  expect_equal(nobs(fit), 178)
+  expect_equal(logLik(fit), logLik(without))
+  expect_length(fitted(fit), 180)
+  expect_equal(fitted(fit)[-c(1, 30)], fitted(without), tolerance = 1e-6)
+  expect_equal(predict(fit, d)[1], fitted(fit)[1])
+})
+
+test_that("update() fits the changed model, also when the formula's variable is gone", {
+  fit_one <- function() {
+    shape <- Reaction ~ Days + (1 | Subject)
+    rlmm(shape, sleepstudy)
+  }
+  fit <- fit_one()
+  expect_false(isREML(update(fit, REML = FALSE)))
+  expect_equal(fixef(update(fit, . ~ . - Days)), c(`(Intercept)` = 298.5079), tolerance = 1e-5)
+  more <- update(fit, . ~ . - (1 | Subject) + (Days || Subject))
+  expect_equal(REMLcrit(more), REMLcrit(our_fit("split")), tolerance = 1e-7)
+  half <- sleepstudy[sleepstudy$Days < 5, ]
+  expect_equal(nobs(update(fit, data = half)), 90)
+  expect_equal(as.list(update(fit, weights = Days + 1, evaluate = FALSE))$weights, quote(Days + 1))
+  expect_null(update(update(fit, weights = Days + 1), weights = NULL)$call$weights)
+})
+
+test_that("update() finds functions that only the formula's environment had", {
+  make <- function() {
+    centre <- function(x) x - 4.5
+    rlmm(Reaction ~ centre(Days) + (1 | Subject), sleepstudy)
+  }
+  expect_equal(names(fixef(update(make(), REML = FALSE))), c("(Intercept)", "centre(Days)"))
+})
+
+test_that("a model without fixed effects has empty fixed parts", {
+  fit <- rlmm(Reaction ~ 0 + (1 | Subject), sleepstudy)
+  expect_length(fixef(fit), 0)
+  expect_equal(dim(vcov(fit)), c(0L, 0L))
+  expect_length(fitted(fit), 180)
+  expect_equal(attr(logLik(fit), "df"), 2)
+  expect_output(print(summary(fit)), "No fixed effect")
+})
+
+test_that("isSingular() does not depend on the units of a covariate", {
+  d <- sleepstudy
+  d$Days <- d$Days * 1e8
+  expect_false(isSingular(rlmm(Reaction ~ Days + (Days | Subject), d)))
+  expect_true(isSingular(our_fit("singular")))
+  expect_false(isSingular(our_fit("slope")))
+})
+
+test_that("the record of the search can be printed", {
+  info <- optinfo(our_fit("slope"))
+  expect_s3_class(info, "rlmm_optinfo")
+  expect_true(all(c("evaluations", "trace", "gradient", "hessian", "certificate") %in% names(info)))
+  expect_output(print(info), "evaluations")
+  expect_error(optinfo(1), class = "rlmm_no_method")
+})
+
+test_that("family, call and data can be had", {
+  fit <- rlmm(Reaction ~ Days + (1 | Subject), sleepstudy)
+  expect_equal(family(fit)$family, "gaussian")
+  expect_equal(getCall(fit)$data, quote(sleepstudy))
+  expect_equal(dim(getData(fit)), dim(sleepstudy))
+})

@@ -1,0 +1,42 @@
+test_that("the coefficients and other components are lme4's", {
+  for (name in c("slope", "slope_ml", "three", "cake", "deficient")) {
+    ours <- summary(our_fit(name))
+    theirs <- summary(lme4_fit(name))
+    expect_equal(coef(ours), coef(theirs), tolerance = 1e-3, label = name)
+    expect_equal(ours$AICtab, unlist(theirs$AICtab), tolerance = 1e-6, label = name)
+    expect_equal(ours$sigma, theirs$sigma, tolerance = 1e-4, label = name)
+    expect_equal(ours$ngrps, theirs$ngrps, label = name)
+    expect_equal(unname(ours$residuals), unname(theirs$residuals), tolerance = 1e-3, label = name)
+    expect_true(all(setdiff(names(theirs), "optinfo") %in% names(ours)))
+  }
+})
+
+test_that("the printed summary has lme4's lines", {
+  for (name in c("slope", "slope_ml", "split", "three", "weighted", "penicillin", "offset")) {
+    expect_equal(layout_of(capture.output(print(summary(our_fit(name))))),
+      layout_of(capture.output(print(summary(lme4_fit(name))))), label = name)
+  }
+})
+
+test_that("correlations are shown up to twelve columns, and on demand", {
+  d <- method_data()
+  d$f <- factor(rep(1:15, 12))
+  many <- summary(rlmm(Reaction ~ f + (1 | Subject), d))
+  expect_output(print(many), "not shown")
+  expect_output(print(many, correlation = TRUE), "Correlation of Fixed Effects")
+  few <- summary(our_fit("slope"))
+  expect_output(print(few), "Correlation of Fixed Effects")
+  expect_output(print(few, symbolic.cor = TRUE), "Correlation of Fixed Effects")
+  hidden <- capture.output(print(few, correlation = FALSE))
+  expect_false(any(grepl("Correlation", hidden)))
+  expect_false(any(grepl("Scaled", capture.output(print(few, show.resids = FALSE)))))
+})
+
+test_that("the summary answers coef, vcov, VarCorr and logLik", {
+  s <- summary(our_fit("slope"))
+  fit <- our_fit("slope")
+  expect_equal(rownames(coef(s)), names(fixef(fit)))
+  expect_equal(vcov(s), vcov(fit))
+  expect_equal(VarCorr(s), VarCorr(fit))
+  expect_equal(logLik(s), logLik(fit))
+})
