@@ -1,10 +1,10 @@
 #' Settings of a fit
 #'
-#' @param tol The search stops when the criterion cannot fall by more than about `tol` any further
-#'   (half the Newton decrement); a fit is certified as a local optimum by the same measure.
+#' @param tol The search stops when a Newton step would lower the criterion by less than `tol`.
+#'   (A fit is certified as a local optimum when no step gains more than 1e-8.)
 #' @param max_eval Largest number of evaluations of the criterion.
 #' @param threads Number of threads. `NULL`: see the section on threads.
-#' @param progress Show the progress of long computations, such as a bootstrap?
+#' @param progress Show the progress of computations that take longer than two seconds?
 #' @param check A named list that says what to do about a finding: `"stop"`, `"warning"`,
 #'   `"message"` or `"ignore"`. Findings that are not named keep their default.
 #'   * `nlev_gtr_1` (`"stop"`): a grouping factor with one level;
@@ -29,7 +29,7 @@
 #' @examples
 #' rlmm_control(check = list(nobs_vs_nlev = "ignore", nobs_vs_nRE = "ignore"))
 #' @export
-rlmm_control <- function(tol = 1e-8, max_eval = 500L, threads = NULL, progress = interactive(),
+rlmm_control <- function(tol = 1e-12, max_eval = 500L, threads = NULL, progress = interactive(),
                          check = list(), ...) {
   extra <- match.call(expand.dots = FALSE)$...
   if (length(extra)) stop_unknown_settings(names(extra))

@@ -3,8 +3,8 @@
 # Validate, condition and reduce a model to its cross-products.
 rust_model <- function(x, columns, y, weights, offset, terms, reml, threads) .Call(wrap__rust_model, x, columns, y, weights, offset, terms, reml, threads)
 
-# Search for the optimum.
-rust_fit <- function(model, start, tol, max_eval, verbose) .Call(wrap__rust_fit, model, start, tol, max_eval, verbose)
+# Search for the optimum; its steps are printed once it has taken `print_after` seconds.
+rust_fit <- function(model, start, tol, max_eval, print_after) .Call(wrap__rust_fit, model, start, tol, max_eval, print_after)
 
 # Everything at a given theta.
 rust_at <- function(model, theta, hessian) .Call(wrap__rust_at, model, theta, hessian)

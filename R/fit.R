@@ -62,10 +62,9 @@ rlmm_optimize <- function(devfun, start = NULL, verbose = 0L) {
   }
   control <- parts$frame$control
   theta <- start_theta(start, parts$frame)
-  verbose <- if (is.numeric(verbose) || is.logical(verbose)) as.integer(verbose)[1L] else 0L
-  opt <- rust_result(rust_fit(parts$model, theta, control$tol, control$max_eval, verbose))
+  print_after <- if (isTRUE(verbose > 0)) 0 else if (control$progress) 2 else Inf
+  opt <- rust_result(rust_fit(parts$model, theta, control$tol, control$max_eval, print_after))
   opt$kept <- parts$kept
-  if (isTRUE(verbose > 0L)) print(structure(opt, class = "rlmm_optinfo"))
   opt
 }
 

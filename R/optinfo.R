@@ -39,9 +39,16 @@ print.rlmm_optinfo <- function(x, digits = max(3, getOption("digits") - 3), ...)
   }
   if (NROW(x$trace)) {
     cat("\n")
-    trace <- x$trace
-    rownames(trace) <- rep("", nrow(trace))
-    print(trace, digits = digits + 4)
+    print(format_trace(x$trace, digits), quote = FALSE, right = TRUE)
   }
   invisible(x)
+}
+
+# The criterion moves in its last digits only, the other columns over many orders of magnitude.
+format_trace <- function(trace, digits) {
+  text <- apply(trace, 2L, function(x) format(signif(x, digits - 1L), digits = digits))
+  text <- matrix(text, nrow(trace), dimnames = list(rep("", nrow(trace)), colnames(trace)))
+  text[, "evaluation"] <- format(trace[, "evaluation"])
+  text[, "criterion"] <- formatC(trace[, "criterion"], digits = digits + 2L, format = "f")
+  text
 }

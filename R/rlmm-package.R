@@ -11,4 +11,6 @@
 #' using lme4. *Journal of Statistical Software* 67(1), 1-48. \doi{10.18637/jss.v067.i01}
 #' @useDynLib rlmm, .registration = TRUE
 #' @keywords internal
-"_PACKAGE"
+#' @docType package
+#' @name rlmm-package
+NULL

@@ -11,10 +11,18 @@ if [ -z "${LC_ALL:-}${LANG:-}" ]; then
   export LANG=C.UTF-8
 fi
 
-# Outside the clone, so that clones share what is compiled; see configure.
+# Outside the clone, so that clones share what is compiled; configure knows it too. cargo
+# tells clones apart by neither path nor content, only by time stamps: everything is
+# compiled from the copy of the sources that tools/sync.sh keeps, and by one task at a time.
 export RLMM_BUILD_DIR=${RLMM_BUILD_DIR:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/rlmm}
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$RLMM_BUILD_DIR/target}
+export CARGO_TARGET_DIR=$RLMM_BUILD_DIR/build
+rust_source=$RLMM_BUILD_DIR/source
 mkdir -p "$library" "$output" "$RLMM_BUILD_DIR"
+if [ -z "${RLMM_LOCKED:-}" ] && command -v flock > /dev/null; then
+  exec 9> "$RLMM_BUILD_DIR/lock"
+  flock 9
+  export RLMM_LOCKED=true
+fi
 
 say() {
   printf '\n== %s\n' "$*"
@@ -23,7 +31,8 @@ say() {
 # The tail of the log is shown when the installation fails.
 install_package() {
   say "Building and installing rlmm into $library"
-  if ! R CMD INSTALL --preclean --no-test-load --library="$library" . > "$output/install.log" 2>&1; then
+  if ! R CMD INSTALL --preclean --clean --no-test-load --library="$library" . \
+    > "$output/install.log" 2>&1; then
     tail -n 60 "$output/install.log"
     return 1
   fi

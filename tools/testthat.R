@@ -11,5 +11,6 @@ skipped <- results$skipped & !bad
 cat("R tests: ", sum(!bad & !skipped), " passed, ", sum(bad), " failed, ",
     sum(skipped), " skipped\n", sep = "")
 slow <- head(results[order(-results$real), ], 3)
-cat("slowest: ", paste0(slow$test, " (", round(slow$real, 1), " s)", collapse = "; "), "\n", sep = "")
+times <- paste0(slow$test, " (", round(slow$real, 1), " s)")
+cat("slowest: ", paste(times, collapse = "; "), "\n", sep = "")
 cat(sum(!bad & !skipped), sum(bad), "\n", file = commandArgs(TRUE)[1])

@@ -34,7 +34,8 @@ forget_file_checksums() {
 }
 
 make_stub() {
-  find "$1" -mindepth 1 -maxdepth 1 ! -name Cargo.toml ! -name .cargo-checksum.json -exec rm -rf {} +
+  find "$1" -mindepth 1 -maxdepth 1 ! -name Cargo.toml ! -name .cargo-checksum.json \
+    -exec rm -rf {} +
   awk '/^\[/ { skip = /^\[+(lib|bin|example|test|bench)\]/ }
        !skip && !/^build = / && !/^links = /
        END { print "\n[lib]\npath = \"src/lib.rs\"" }' "$1/Cargo.toml" > "$1/Cargo.toml.new"
@@ -82,7 +83,8 @@ echo "$(find "$vendor" -mindepth 1 -maxdepth 1 | wc -l) crates, $stubs of them s
   "$(du -k "$package/src/rust/vendor.tar.xz" | cut -f 1) kB"
 
 say "R CMD build"
-(cd "$work" && R CMD build "$@" "$package" > build.log 2>&1) || { tail -n 40 "$work/build.log"; exit 1; }
+(cd "$work" && R CMD build "$@" "$package" > build.log 2>&1) ||
+  { tail -n 40 "$work/build.log"; exit 1; }
 tarball=$(basename "$work"/rlmm_*.tar.gz)
 mv "$work/$tarball" "$root/$tarball"
 echo "$root/$tarball: $(du -k "$root/$tarball" | cut -f 1) kB"

@@ -27,15 +27,20 @@ method_models <- list(
   exclude = list(miss ~ Days + (Days | Subject), na.action = stats::na.exclude),
   deficient = list(Reaction ~ Days + Days2 + z + (1 | Subject)),
   poly = list(Reaction ~ poly(Days, 2) + (poly(Days, 2) | Subject)),
-  singular = list(z ~ Days + (1 | h)),
+  singular = list(Yield ~ 1 + (1 | Batch), data = "Dyestuff2"),
+  insteval = list(y ~ service + (1 | s) + (1 | d) + (1 | dept:service), data = "InstEval",
+    subset = quote(as.integer(s) <= 100)),
   penicillin = list(diameter ~ 1 + (1 | plate) + (1 | sample), data = "Penicillin"),
   pastes = list(strength ~ 1 + (1 | batch / cask), data = "Pastes"),
+  factor_left = list(angle ~ temp + (recipe | replicate), data = "cake"),
   cake = list(angle ~ recipe * temperature + (1 | recipe:replicate), data = "cake")
 )
 
 model_data <- function(name) {
   data <- method_models[[name]]$data
-  if (is.null(data)) method_data() else getExportedValue("lme4", data)
+  if (is.null(data)) return(method_data())
+  testthat::skip_if_not_installed("lme4")
+  getExportedValue("lme4", data)
 }
 
 fit_with <- function(fitter, name, ...) {
@@ -76,4 +81,20 @@ layout_of <- function(lines) {
   lines <- gsub("-?[0-9]+[.]?[0-9]*", "0", lines[-seq_len(grep("Data:", lines)[1])])
   lines <- trimws(gsub(" +", " ", lines))
   lines[nzchar(lines)]
+}
+
+# Is the package installed, so that a new process can load it?
+installed <- function() {
+  path <- tryCatch(find.package("rlmm", lib.loc = .libPaths()), error = function(e) "")
+  file.exists(file.path(path, "Meta", "package.rds"))
+}
+
+# The output of a new R process, as lines.
+run_in_new_session <- function(code) {
+  file <- tempfile(fileext = ".R")
+  writeLines(code, file)
+  on.exit(unlink(file))
+  library_paths <- paste(.libPaths(), collapse = .Platform$path.sep)
+  system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(file)),
+    stdout = TRUE, stderr = TRUE, env = paste0("R_LIBS=", shQuote(library_paths)))
 }

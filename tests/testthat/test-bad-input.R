@@ -82,7 +82,8 @@ test_that("designs that cannot be fitted", {
 
 test_that("weights and offset", {
   fit <- function(...) rlmm(y ~ x + (1 | g), d, ...)
-  expect_rlmm_error(fit(weights = z - 1.5), "weights", "not negative", fields = list(column = "weights"))
+  expect_rlmm_error(fit(weights = z - 1.5), "weights", "not negative",
+    fields = list(column = "weights"))
   expect_rlmm_error(fit(weights = replace(z, 7, NA)), "weights", "NA")
   expect_rlmm_error(fit(weights = replace(z, 7, Inf)), "weights", "Inf")
   expect_rlmm_error(fit(weights = 1:3), "weights", "3 values for 480 rows")
@@ -136,7 +137,8 @@ test_that("arguments", {
   expect_rlmm_error(rlmm(y ~ x + (1 | g), d, control = "bobyqa"), "control", "character")
   expect_rlmm_error(rlmm(y ~ x + (1 | g), d, REML = NA), "bad_argument", "'REML'")
   expect_rlmm_error(rlmm(y ~ x + (1 | g), d, contrasts = "contr.sum"), "contrasts", "list")
-  expect_rlmm_error(rlmm(y ~ x + (1 | g), d, contrasts = list(ff = "contr.sum")), "contrasts", "'ff'")
+  expect_rlmm_error(rlmm(y ~ x + (1 | g), d, contrasts = list(ff = "contr.sum")),
+    "contrasts", "'ff'")
   expect_rlmm_error(rlmm_optimize(mean), "bad_argument", "rlmm_devfun()")
 })
 
@@ -159,6 +161,7 @@ test_that("redundant columns, as the user wants to hear of them", {
     rlmm(y ~ x + x2 + (1 | g), d, control = rlmm_control(check = list(rank_X = action)))
   }
   expect_message(suppressMessages(fit("message"), "rlmm_singular"), "'x2' is redundant and dropped")
-  expect_warning(suppressMessages(fit("warning")), "'x2' is redundant", class = "rlmm_rank_deficient")
+  expect_warning(suppressMessages(fit("warning")), "'x2' is redundant",
+    class = "rlmm_rank_deficient")
   expect_rlmm_error(fit("stop"), "rank_deficient", "'x2'")
 })

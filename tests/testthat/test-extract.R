@@ -96,6 +96,20 @@ test_that("rows of weight zero count in nothing but the fitted values", {
   expect_equal(predict(fit, d)[1], fitted(fit)[1])
 })
 
+test_that("a level that has rows of weight zero only has no random effect", {
+  d <- method_data()
+  d$w[d$Subject == "308"] <- 0
+  fit <- rlmm(Reaction ~ Days + (Days | Subject), d, weights = w)
+  expect_equal(ngrps(fit), c(Subject = 17))
+  expect_equal(nrow(ranef(fit)$Subject), 17)
+  expect_equal(fitted(fit)[1:10], predict(fit, re.form = NA)[1:10])
+  expect_equal(predict(fit, random.only = TRUE)[1:10], setNames(rep(0, 10), 1:10))
+  expect_error(predict(fit, d), "308", class = "rlmm_new_levels")
+  expect_length(residuals(fit), 180)
+  expect_equal(dim(getME(fit, "Z")), c(180L, 34L))
+  expect_output(print(summary(fit)), "Number of obs: 170, groups:  Subject, 17")
+})
+
 test_that("update() fits the changed model, also when the formula's variable is gone", {
   fit_one <- function() {
     shape <- Reaction ~ Days + (1 | Subject)
@@ -129,10 +143,11 @@ test_that("a model without fixed effects has empty fixed parts", {
   expect_output(print(summary(fit)), "No fixed effect")
 })
 
-test_that("isSingular() does not depend on the units of a covariate", {
-  d <- sleepstudy
-  d$Days <- d$Days * 1e8
-  expect_false(isSingular(rlmm(Reaction ~ Days + (Days | Subject), d)))
+test_that("isSingular() does not depend on the units or the origin of a covariate", {
+  for (days in list(sleepstudy$Days * 1e8, sleepstudy$Days * 1e-8, sleepstudy$Days + 1e5)) {
+    d <- transform(sleepstudy, Days = days)
+    expect_false(isSingular(rlmm(Reaction ~ Days + (Days | Subject), d)))
+  }
   expect_true(isSingular(our_fit("singular")))
   expect_false(isSingular(our_fit("slope")))
 })
@@ -150,4 +165,31 @@ test_that("family, call and data can be had", {
   expect_equal(family(fit)$family, "gaussian")
   expect_equal(getCall(fit)$data, quote(sleepstudy))
   expect_equal(dim(getData(fit)), dim(sleepstudy))
+})
+
+test_that("a saved fit answers in a new session, without its data", {
+  skip_if_not(installed(), "rlmm is not installed")
+  file <- tempfile(fileext = ".rds")
+  on.exit(unlink(file))
+  fit <- our_fit("three")
+  saveRDS(fit, file)
+  out <- run_in_new_session(c(
+    "library(rlmm)", paste0("fit <- readRDS(", deparse(file), ")"),
+    "cat(format(getME(fit, 'devfun')(fit$theta) - fit$criterion, digits = 3), '\\n')",
+    "cat(nrow(ranef(fit)$Subject), length(predict(fit)), ncol(model.matrix(fit)), '\\n')",
+    "invisible(capture.output(print(fit), summary(fit)))",
+    "new <- data.frame(Days = 1, z = 0, Subject = '308', h = 'a')",
+    "cat(format(predict(fit, new), digits = 10), '\\n')"
+  ))
+  expect_lt(abs(as.numeric(out[1])), 1e-6)
+  expect_equal(trimws(out[2]), "18 180 3")
+  new <- data.frame(Days = 1, z = 0, Subject = "308", h = "a")
+  expect_equal(as.numeric(out[3]), predict(fit, new)[[1]], tolerance = 1e-8)
+})
+
+test_that("a fit made in steps has no call to update", {
+  frame <- rlmm_frame(Reaction ~ Days + (1 | Subject), sleepstudy)
+  fit <- rlmm_object(frame, rlmm_optimize(rlmm_devfun(frame)))
+  expect_error(update(fit, REML = FALSE), class = "rlmm_bad_argument")
+  expect_output(print(fit), "Reaction ~ Days")
 })

@@ -1,19 +1,5 @@
 # Whichever of rlmm and lme4 is attached last, every generic answers on either object. A new
 # process each time, because packages cannot be detached without traces.
-installed <- function() {
-  path <- tryCatch(find.package("rlmm", lib.loc = .libPaths()), error = function(e) "")
-  file.exists(file.path(path, "Meta", "package.rds"))
-}
-
-run_in_new_session <- function(code) {
-  file <- tempfile(fileext = ".R")
-  writeLines(code, file)
-  on.exit(unlink(file))
-  library_paths <- paste(.libPaths(), collapse = .Platform$path.sep)
-  system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(file)),
-    stdout = TRUE, stderr = TRUE, env = paste0("R_LIBS=", shQuote(library_paths)))
-}
-
 calls_on_both <- function(packages) {
   generics <- c("fixef", "ranef", "VarCorr", "getData", "isREML", "isLMM", "ngrps", "isSingular",
     "vcov", "sigma", "logLik", "AIC", "BIC", "nobs", "df.residual", "formula", "terms",
@@ -88,6 +74,8 @@ test_that("lme4's generics and plain functions reach our fit", {
   fit <- our_fit("three")
   expect_equal(lme4::getME(fit, "theta"), getME(fit, "theta"))
   expect_equal(lme4::ngrps(fit), ngrps(fit))
+  expect_equal(nlme::fixed.effects(fit), fixef(fit))
+  expect_equal(nlme::random.effects(fit), ranef(fit))
   expect_true(lme4::isLMM(fit))
   expect_true(lme4::isREML(fit))
   expect_false(lme4::isGLMM(fit))

@@ -11,7 +11,8 @@ dense <- function(x) {
 }
 
 test_that("getME gives lme4's values under lme4's names", {
-  for (name in c("slope", "slope_ml", "three", "weighted", "offset", "exclude", "pastes", "cake")) {
+  for (name in c("slope", "slope_ml", "three", "weighted", "offset", "exclude", "pastes", "cake",
+    "insteval")) {
     ours <- our_fit(name)
     theirs <- lme4_fit(name)
     # lme4's q_i is wrong where terms share a factor
@@ -50,6 +51,13 @@ test_that("L, RZX and RX are the factors of the penalised least squares problem"
   expect_equal(crossprod(RX), crossprod(X) - crossprod(RZX), tolerance = 1e-6, ignore_attr = TRUE)
   expect_equal(as.numeric(2 * Matrix::determinant(L)$modulus),
     getME(fit, "devcomp")$cmp[["ldL2"]], tolerance = 1e-6)
+})
+
+test_that("Lind says where theta stands in Lambda", {
+  for (name in c("three", "singular", "split")) {
+    fit <- our_fit(name)
+    expect_equal(getME(fit, "Lambdat")@x, unname(getME(fit, "theta"))[getME(fit, "Lind")])
+  }
 })
 
 test_that("mu is X beta + Z b + offset", {

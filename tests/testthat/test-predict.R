@@ -108,6 +108,27 @@ test_that("contrasts and character groups do not matter", {
   expect_equal(predict(fit, d[c(3, 7), ]), fitted(fit)[c(3, 7)])
 })
 
+test_that("factors on the left side keep the levels of the fit", {
+  fit <- our_fit("factor_left")
+  cake <- model_data("factor_left")
+  for (row in c(2, 100, 270)) expect_equal(predict(fit, cake[row, ]), fitted(fit)[row])
+  d <- method_data()
+  apart <- suppressMessages(rlmm(y ~ z + (h || Subject), d))
+  expect_equal(predict(apart, d[c(4, 11), ]), fitted(apart)[c(4, 11)])
+  expect_equal(predict(apart, re.form = ~ (h || Subject)), fitted(apart))
+  one <- rlmm(y ~ h + (1 | Subject), transform(d, h = as.character(h)))
+  expect_equal(predict(one, data.frame(h = "c", Subject = "309")),
+    c(`1` = sum(fixef(one)[c(1, 3)]) + ranef(one)$Subject["309", 1]))
+})
+
+test_that("a variable of another type is an error that names it", {
+  fit <- our_fit("slope")
+  expect_error(predict(fit, data.frame(Days = "1", Subject = "308")), "Days",
+    class = "rlmm_newdata")
+  expect_equal(predict(our_fit("pastes"), data.frame(batch = "A", cask = "a"), re.form = NULL),
+    setNames(fitted(our_fit("pastes"))[1], "1"))
+})
+
 test_that("newparams replaces the estimates", {
   fit <- our_fit("slope")
   other <- list(beta = c(100, 1), theta = c(2, 0, 0))

@@ -1,5 +1,5 @@
 test_that("print has lme4's layout", {
-  for (name in c("slope", "slope_ml", "split", "three", "penicillin", "weighted")) {
+  for (name in c("slope", "slope_ml", "split", "three", "penicillin", "weighted", "insteval")) {
     expect_equal(layout_of(capture.output(print(our_fit(name)))),
       layout_of(capture.output(print(lme4_fit(name)))), label = name)
   }

@@ -50,7 +50,8 @@ test_that("`||` decorrelates every column, those of a factor too", {
   random <- rlmm_frame(y ~ x + (f + x || g), mixed_data())$random
   expect_equal(vapply(random, `[[`, "", "columns"), c("(Intercept)", "fb", "fc", "x"))
   expect_equal(vapply(random, `[[`, "", "name"), c("g", "g.1", "g.2", "g.3"))
-  expect_equal(vapply(random, `[[`, "", "call"), c("1 | g", "0 + fb | g", "0 + fc | g", "0 + x | g"))
+  expect_equal(vapply(random, `[[`, "", "call"),
+    c("1 | g", "0 + fb | g", "0 + fc | g", "0 + x | g"))
   expect_equal(vapply(random, `[[`, 1L, "factor"), rep(1L, 4))
   expect_null(random[[1]]$Z)
 })

@@ -1,5 +1,6 @@
 test_that("random effects and their covariances are lme4's", {
-  for (name in c("slope", "slope_ml", "split", "three", "weighted", "pastes", "exclude", "poly")) {
+  for (name in c("slope", "slope_ml", "split", "three", "weighted", "pastes", "exclude", "poly",
+    "insteval")) {
     ours <- ranef(our_fit(name))
     theirs <- nlme::ranef(lme4_fit(name), condVar = TRUE)
     expect_named(ours, names(theirs))

@@ -1,5 +1,6 @@
 test_that("residuals and fitted values are lme4's, padded after na.exclude", {
-  for (name in c("slope", "weighted", "offset", "exclude", "three", "deficient", "cake")) {
+  for (name in c("slope", "weighted", "offset", "exclude", "three", "deficient", "cake",
+    "insteval")) {
     ours <- our_fit(name)
     theirs <- lme4_fit(name)
     expect_equal(fitted(ours), fitted(theirs), tolerance = 1e-4, label = name)

@@ -12,7 +12,8 @@ test_that("the coefficients and other components are lme4's", {
 })
 
 test_that("the printed summary has lme4's lines", {
-  for (name in c("slope", "slope_ml", "split", "three", "weighted", "penicillin", "offset")) {
+  for (name in c("slope", "slope_ml", "split", "three", "weighted", "penicillin", "offset",
+    "insteval")) {
     expect_equal(layout_of(capture.output(print(summary(our_fit(name))))),
       layout_of(capture.output(print(summary(lme4_fit(name))))), label = name)
   }

@@ -75,7 +75,9 @@ test_that("data of any kind, and none", {
 test_that("tibbles, grouped tibbles and data.tables", {
   d <- grouped()
   fit <- function(data) rlmm(Reaction ~ Days + (1 | Subject), data, subset = Days >= 0)
-  if (requireNamespace("tibble", quietly = TRUE)) expect_same_fit(fit(tibble::as_tibble(d)), reference)
+  if (requireNamespace("tibble", quietly = TRUE)) {
+    expect_same_fit(fit(tibble::as_tibble(d)), reference)
+  }
   if (requireNamespace("dplyr", quietly = TRUE)) {
     expect_same_fit(fit(dplyr::group_by(d, Subject)), reference)
   }
@@ -176,7 +178,7 @@ test_that("a response that the model explains perfectly ends in an answer or in 
   if (inherits(fit, "rlmm")) {
     expect_true(all(is.finite(c(fit$criterion, fit$beta, fit$sigma, fit$theta, fit$u))))
   } else {
-    expect_match(conditionMessage(fit), "perfect")
+    expect_match(conditionMessage(fit), "exactly|perfectly")
   }
 })
 
@@ -193,9 +195,10 @@ test_that("devFunOnly, start and verbose", {
   f <- rlmm(Reaction ~ Days + (Days | Subject), d, devFunOnly = TRUE)
   expect_equal(f(slope$theta), slope$criterion)
   expect_rlmm_error(f(1), "start", "3 finite numbers", "Subject.Days")
-  expect_same_fit(rlmm(Reaction ~ Days + (Days | Subject), d, start = slope$theta), slope)
-  expect_same_fit(rlmm(Reaction ~ Days + (Days | Subject), d, start = list(theta = c(1, 0, 1))), slope)
-  expect_output(rlmm(Reaction ~ Days + (Days | Subject), d, verbose = 1), "evaluations")
+  from <- function(start) rlmm(Reaction ~ Days + (Days | Subject), d, start = start)
+  expect_same_fit(from(slope$theta), slope)
+  expect_same_fit(from(list(theta = c(1, 0, 1))), slope)
+  expect_output(rlmm(Reaction ~ Days + (Days | Subject), d, verbose = 1), "evaluation +5: criterion 1743")
 })
 
 test_that("the steps together are rlmm()", {
@@ -216,7 +219,8 @@ test_that("a singular fit says where", {
   d$y <- d$noise - slopes[d$Subject] * d$Days + 3 * rnorm(18)[d$Subject]
   expect_message(fit <- rlmm(y ~ Days + (Days || Subject), d), "0 + Days | Subject",
     fixed = TRUE, class = "rlmm_singular")
-  expect_match(fit$optinfo$messages, "variance of (0 + Days | Subject) is zero", fixed = TRUE, all = FALSE)
+  expect_match(fit$optinfo$messages, "variance of (0 + Days | Subject) is zero", fixed = TRUE,
+    all = FALSE)
 })
 
 test_that("directions without variance are found whatever the scale and location of a column", {

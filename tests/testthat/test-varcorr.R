@@ -1,5 +1,6 @@
 test_that("VarCorr is lme4's, by name", {
-  models <- c("slope", "split", "three", "weighted", "penicillin", "pastes", "singular", "poly")
+  models <- c("slope", "split", "three", "weighted", "penicillin", "pastes", "singular", "poly",
+    "insteval")
   for (name in models) {
     ours <- VarCorr(our_fit(name))
     theirs <- nlme::VarCorr(lme4_fit(name))

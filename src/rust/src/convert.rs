@@ -20,7 +20,12 @@ impl From<Failure> for Robj {
     fn from(failure: Failure) -> Robj {
         let error = failure.0;
         let column: Robj = error.column().map_or(().into(), |c| c.into());
-        list!(kind = error.kind(), message = error.to_string(), column = column).into()
+        list!(
+            kind = error.kind(),
+            message = error.to_string(),
+            column = column
+        )
+        .into()
     }
 }
 
@@ -52,7 +57,10 @@ pub fn check_theta(model: &Model, theta: &[f64]) -> std::result::Result<(), LmmE
     }
     match theta.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(at) => Err(LmmError::NotFinite { column: "theta".into(), row: at + 1 }),
+        Some(at) => Err(LmmError::NotFinite {
+            column: "theta".into(),
+            row: at + 1,
+        }),
     }
 }
 
@@ -68,7 +76,10 @@ pub fn model_data<'a>(
     reml: bool,
     threads: i32,
 ) -> std::result::Result<ModelData<'a>, LmmError> {
-    let terms = terms.values().map(term_data).collect::<std::result::Result<_, _>>()?;
+    let terms = terms
+        .values()
+        .map(term_data)
+        .collect::<std::result::Result<_, _>>()?;
     Ok(ModelData {
         x: doubles("X", x)?,
         columns: columns.iter().map(|c| c.to_string()).collect(),
@@ -91,11 +102,29 @@ fn term_data<'a>(term: Robj) -> std::result::Result<TermData<'a>, LmmError> {
     let codes = slice_of(&field("codes")?, Robj::as_integer_slice, "codes")?;
     let z = field("Z")?;
     if z.is_null() {
-        return Ok(TermData { name, factor, n_levels, codes, z: None, p: 1 });
+        return Ok(TermData {
+            name,
+            factor,
+            n_levels,
+            codes,
+            z: None,
+            p: 1,
+        });
     }
     let values: &[f64] = slice_of(&z, Robj::as_real_slice, "Z")?;
-    let p = if codes.is_empty() { 1 } else { values.len() / codes.len() };
-    Ok(TermData { name, factor, n_levels, codes, z: Some(values), p })
+    let p = if codes.is_empty() {
+        1
+    } else {
+        values.len() / codes.len()
+    };
+    Ok(TermData {
+        name,
+        factor,
+        n_levels,
+        codes,
+        z: Some(values),
+        p,
+    })
 }
 
 /// A vector inside a list argument: it lives as long as the call, not as the handle to it.
@@ -138,7 +167,10 @@ pub fn solution_list(model: &Model, s: &Solution) -> Vec<(&'static str, Robj)> {
         ),
         ("gradient", s.gradient.clone().into()),
         ("hessian", hessian),
-        ("devcrit", named(&[("REML", s.criteria.0), ("dev", s.criteria.1)])),
+        (
+            "devcrit",
+            named(&[("REML", s.criteria.0), ("dev", s.criteria.1)]),
+        ),
     ]
 }
 
@@ -161,9 +193,12 @@ pub fn fit_list(model: &Model, fit: &Fit) -> List {
             "factorisation",
             list!(
                 kind = model.trailing.kind(),
-                leading = model.terms[model.factors[model.layout.leading].terms[0]].name.as_str(),
+                leading = model.terms[model.factors[model.layout.leading].terms[0]]
+                    .name
+                    .as_str(),
                 leading_size = (model.factors[model.layout.leading].levels
-                    * model.factors[model.layout.leading].size) as f64,
+                    * model.factors[model.layout.leading].size)
+                    as f64,
                 trailing_size = model.trailing.m as f64,
                 trailing_operations = operations,
                 trailing_bytes = bytes,

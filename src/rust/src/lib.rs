@@ -41,17 +41,20 @@ fn rust_model(
     let data = model_data(&x, &columns, &y, &weights, &offset, &terms, reml, threads)?;
     let model = watch_borrowed(|progress| Model::new(&data, progress))?;
     let kept: Vec<i32> = model.fixed.kept.iter().map(|&k| k as i32 + 1).collect();
-    Ok(list!(model = ExternalPtr::new(Handle(Arc::new(model))), kept = kept))
+    Ok(list!(
+        model = ExternalPtr::new(Handle(Arc::new(model))),
+        kept = kept
+    ))
 }
 
-/// Search for the optimum.
+/// Search for the optimum; its steps are printed once it has taken `print_after` seconds.
 #[extendr]
 fn rust_fit(
     model: ExternalPtr<Handle>,
     start: Robj,
     tol: f64,
     max_eval: i32,
-    verbose: i32,
+    print_after: f64,
 ) -> Answer {
     let model = Arc::clone(&model.0);
     let start = convert::doubles("start", &start)?;
@@ -64,7 +67,9 @@ fn rust_fit(
         start: (!start.is_empty()).then(|| start.to_vec()),
     };
     let shared = Arc::clone(&model);
-    let found = watch(verbose > 0, move |progress| fit(&shared, &settings, progress))?;
+    let found = watch(print_after, move |progress| {
+        fit(&shared, &settings, progress)
+    })?;
     Ok(fit_list(&model, &found))
 }
 
@@ -75,7 +80,9 @@ fn rust_at(model: ExternalPtr<Handle>, theta: Robj, hessian: bool) -> Answer {
     let theta = convert::doubles("theta", &theta)?.to_vec();
     convert::check_theta(&model, &theta)?;
     let shared = Arc::clone(&model);
-    let found = watch(false, move |progress| at(&shared, &theta, hessian, progress))?;
+    let found = watch(f64::INFINITY, move |progress| {
+        at(&shared, &theta, hessian, progress)
+    })?;
     Ok(List::from_pairs(solution_list(&model, &found)))
 }
 
@@ -86,12 +93,17 @@ fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
     let theta = convert::doubles("theta", &theta)?.to_vec();
     convert::check_theta(&model, &theta)?;
     let shared = Arc::clone(&model);
-    let blocks =
-        watch(false, move |progress| conditional_covariances(&shared, &theta, progress))?;
+    let blocks = watch(f64::INFINITY, move |progress| {
+        conditional_covariances(&shared, &theta, progress)
+    })?;
     let mut arrays = Vec::new();
     for (t, values) in model.terms.iter().zip(blocks) {
         let mut array: Robj = values.into();
-        let dim = [t.p as i32, t.p as i32, model.factors[t.factor].levels as i32];
+        let dim = [
+            t.p as i32,
+            t.p as i32,
+            model.factors[t.factor].levels as i32,
+        ];
         array
             .set_attrib("dim", dim)
             .map_err(|e| LmmError::Internal(e.to_string()))?;

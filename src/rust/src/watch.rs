@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use extendr_api::{print_r_output, rprintln};
 use lmm::progress::Progress;
@@ -27,10 +27,10 @@ fn interrupted() -> bool {
     unsafe { R_ToplevelExec(check, std::ptr::null_mut()) == 0 }
 }
 
-/// Run `job` on a thread that outlives an interrupt until its own next check: R gets its prompt
+/// Run `job`, printing its steps once it has taken `print_after` seconds, on a thread that outlives an interrupt until its own next check: R gets its prompt
 /// back at once.
 pub fn watch<T: Send + 'static>(
-    verbose: bool,
+    print_after: f64,
     job: impl FnOnce(&Progress) -> Result<T, LmmError> + Send + 'static,
 ) -> Result<T, LmmError> {
     let progress = Arc::new(Progress::default());
@@ -43,7 +43,7 @@ pub fn watch<T: Send + 'static>(
             let _ = send.send(job(&shared));
         })
         .map_err(|e| LmmError::Internal(format!("no thread could be started: {e}")))?;
-    poll(&receive, &progress, verbose)
+    poll(&receive, &progress, print_after)
 }
 
 /// As [`watch`], for a job that borrows R's vectors: it is waited for after an interrupt.
@@ -54,23 +54,27 @@ pub fn watch_borrowed<T: Send>(
     std::thread::scope(|scope| {
         let (send, receive) = channel();
         let shared = &progress;
-        scope.spawn(move || {
+        let worker = scope.spawn(move || {
             // As above.
             let _ = send.send(job(shared));
         });
-        poll(&receive, &progress, false)
+        let answer = poll(&receive, &progress, f64::INFINITY);
+        // A panic was reported by `poll`; joined here it goes no further.
+        let _ = worker.join();
+        answer
     })
 }
 
 fn poll<T>(
     receive: &Receiver<Result<T, LmmError>>,
     progress: &Progress,
-    verbose: bool,
+    print_after: f64,
 ) -> Result<T, LmmError> {
+    let started = Instant::now();
     let mut printed = 0;
     loop {
         let answer = receive.recv_timeout(POLL);
-        if verbose {
+        if started.elapsed().as_secs_f64() >= print_after {
             printed = print_steps(progress, printed);
         }
         match answer {

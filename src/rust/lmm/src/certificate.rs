@@ -11,6 +11,7 @@ use crate::lambda::from_theta;
 use crate::model::Model;
 use crate::optimize::{scaled_curvature, Point};
 use crate::small::{axpy, dot, eigen, lower_factor, multiply, transpose};
+use crate::trace::is_cheap;
 
 /// Gain, in units of the criterion, below which nothing is left to gain.
 pub const GAIN: f64 = 1e-8;
@@ -57,24 +58,28 @@ struct Escape {
     direction: Vec<f64>,
 }
 
-/// Examine a point. `hessian` replaces the average information of `point` where it is given.
+/// Examine a point.
 pub fn certify(
     model: &Model,
     d: &Derivatives,
     theta: &[f64],
     point: &Point,
     units: &[Vec<f64>],
-    hessian: Option<Vec<f64>>,
 ) -> Certificate {
-    let kind = if hessian.is_some() { "exact" } else { "average information" };
-    let decrement = scaled_curvature(model, units, theta, point).0;
-    let examined = Point { hessian: hessian.unwrap_or(point.hessian.clone()), ..point.clone() };
-    let values = scaled_curvature(model, units, theta, &examined).1;
+    let kind = if is_cheap(model) {
+        "exact"
+    } else {
+        "average information"
+    };
+    let (decrement, values) = scaled_curvature(model, units, theta, point);
     let eigenvalues = (values[0], values[values.len() - 1]);
-    let terms: Vec<TermConditions> =
-        (0..model.terms.len()).map(|i| conditions(model, d, theta, i).0).collect();
+    let terms: Vec<TermConditions> = (0..model.terms.len())
+        .map(|i| conditions(model, d, theta, i).0)
+        .collect();
     let convex = eigenvalues.0 >= -CONVEX * eigenvalues.1.abs();
-    let kkt = terms.iter().all(|t| t.stationarity <= GAIN && t.positivity <= GAIN);
+    let kkt = terms
+        .iter()
+        .all(|t| t.stationarity <= GAIN && t.positivity <= GAIN);
     let certified = decrement <= GAIN && convex && kkt;
     let mut certificate = Certificate {
         certified,
@@ -92,7 +97,11 @@ fn describe(c: &Certificate, convex: bool) -> String {
     if c.certified {
         return "local optimum, certified".to_string();
     }
-    if let Some(t) = c.terms.iter().find(|t| t.stationarity > GAIN || t.positivity > GAIN) {
+    if let Some(t) = c
+        .terms
+        .iter()
+        .find(|t| t.stationarity > GAIN || t.positivity > GAIN)
+    {
         let gain = t.stationarity.max(t.positivity);
         return format!(
             "not certified: changing the covariance of term '{}' would lower the criterion by \
@@ -122,14 +131,22 @@ fn conditions(model: &Model, d: &Derivatives, theta: &[f64], i: usize) -> (TermC
     axpy(1.0, &transposed, &mut sigma_dot);
     let bend = 2.0 * dot(&delta, &multiply(g, &delta, p, p, p)).max(0.0);
     let curvature = expected_curvature(model, d, i, &sigma_dot) + bend;
-    let along = if curvature > 0.0 { slope / curvature } else { 0.0 };
+    let along = if curvature > 0.0 {
+        slope / curvature
+    } else {
+        0.0
+    };
     let (lowest, direction) = match eigen(g, p) {
         Some((values, vectors)) => (values[0], vectors[..p].to_vec()),
         None => (0.0, vec![0.0; p]),
     };
     let outer = multiply(&direction, &direction, p, 1, p);
     let outer_curvature = expected_curvature(model, d, i, &outer);
-    let variance = if lowest < 0.0 && outer_curvature > 0.0 { -lowest / outer_curvature } else { 0.0 };
+    let variance = if lowest < 0.0 && outer_curvature > 0.0 {
+        -lowest / outer_curvature
+    } else {
+        0.0
+    };
     let user = multiply(&t.r_inverse, &direction, p, p, 1);
     let found = TermConditions {
         name: t.name.clone(),
@@ -137,7 +154,14 @@ fn conditions(model: &Model, d: &Derivatives, theta: &[f64], i: usize) -> (TermC
         positivity: 0.5 * -lowest.min(0.0) * variance,
         direction: user,
     };
-    (found, Escape { along, variance, direction })
+    (
+        found,
+        Escape {
+            along,
+            variance,
+            direction,
+        },
+    )
 }
 
 /// `sum over levels of tr(N_jj S N_jj S)`: a lower bound of the expected second derivative.
@@ -162,19 +186,19 @@ fn expected_curvature(model: &Model, d: &Derivatives, i: usize, s: &[f64]) -> f6
 pub fn escape(model: &Model, d: &Derivatives, theta: &[f64], fraction: f64) -> Option<Vec<f64>> {
     let mut lambdas = from_theta(&model.terms, theta);
     let mut moved = false;
-    for i in 0..model.terms.len() {
+    for (i, lambda) in lambdas.iter_mut().enumerate() {
         let (found, step) = conditions(model, d, theta, i);
         if found.stationarity <= GAIN && found.positivity <= GAIN {
             continue;
         }
         moved = true;
         let p = model.terms[i].p;
-        let mut wide = lambdas[i].clone();
+        let mut wide = lambda.clone();
         let delta = multiply(&d.g[i], &wide, p, p, p);
         axpy(-fraction * step.along, &delta, &mut wide);
         let root = (fraction * step.variance).sqrt();
         wide.extend(step.direction.iter().map(|v| v * root));
-        lambdas[i] = lower_factor(&wide, p, p + 1);
+        *lambda = lower_factor(&wide, p, p + 1);
     }
     moved.then(|| crate::lambda::to_theta(&model.terms, &lambdas))
 }

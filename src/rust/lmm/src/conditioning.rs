@@ -35,7 +35,12 @@ impl Basis {
 pub fn long_dot(a: &[f64], b: &[f64]) -> f64 {
     let mut s = [0.0; 8];
     let (ca, cb) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = ca.remainder().iter().zip(cb.remainder()).map(|(x, y)| x * y).sum();
+    let tail: f64 = ca
+        .remainder()
+        .iter()
+        .zip(cb.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
     for (x, y) in ca.zip(cb) {
         for k in 0..8 {
             s[k] += x[k] * y[k];
@@ -73,7 +78,7 @@ fn centred_norm(v: &[f64], root_w: Option<&[f64]>) -> f64 {
 /// return the coefficients.
 pub fn project_out(q: &[f64], v: &mut [f64]) -> Vec<f64> {
     let n = v.len();
-    let mut coefficients = vec![0.0; if n == 0 { 0 } else { q.len() / n }];
+    let mut coefficients = vec![0.0; q.len() / n.max(1)];
     for _ in 0..2 {
         for (c, column) in coefficients.iter_mut().zip(q.chunks_exact(n.max(1))) {
             let h = long_dot(column, v);
@@ -141,7 +146,10 @@ pub fn condition_term(z: &[f64], n: usize, p: usize, root_w: Option<&[f64]>) -> 
     if basis.rank() == p {
         basis.q.iter_mut().for_each(|v| *v *= root_n);
         basis.r.iter_mut().for_each(|v| *v /= root_n);
-        return TermColumns { z: basis.q, r: basis.r };
+        return TermColumns {
+            z: basis.q,
+            r: basis.r,
+        };
     }
     let mut columns = Vec::with_capacity(n * p);
     let mut r = vec![0.0; p * p];

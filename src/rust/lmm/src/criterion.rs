@@ -22,8 +22,8 @@ use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::{
-    axpy, eigen, invert_lower, multiply, multiply_transpose, solve_lower,
-    solve_lower_transpose, symmetrise,
+    axpy, eigen, invert_lower, multiply, multiply_transpose, solve_lower, solve_lower_transpose,
+    symmetrise,
 };
 
 /// Below this part of the information, `I - C^-1` has lost too many digits to be divided.
@@ -48,7 +48,9 @@ pub fn value(model: &Model, pls: &Pls, reml: bool) -> f64 {
 /// log|X'V0^-1 X| of the user's columns.
 pub fn log_det_rx2(model: &Model, pls: &Pls) -> f64 {
     let (p, p1) = (model.p, model.p + 1);
-    (0..p).map(|k| 2.0 * (pls.rx[k + k * p1].ln() + model.fixed.r[k + k * p].ln())).sum()
+    (0..p)
+        .map(|k| 2.0 * (pls.rx[k + k * p1].ln() + model.fixed.r[k + k * p].ln()))
+        .sum()
 }
 
 /// First derivatives and what the second ones share with them.
@@ -76,9 +78,13 @@ impl Derivatives {
         let (m, p1) = (model.trailing.m, model.p + 1);
         let beta = fixed_effects(model, pls);
         let mut solved = pls.f.clone();
-        model.trailing.solve_lower_transpose(&pls.trailing, &mut solved, p1);
+        model
+            .trailing
+            .solve_lower_transpose(&pls.trailing, &mut solved, p1);
         let parallel = model.pool.is_some();
-        model.trailing.invert(&pls.lambda, &mut pls.trailing, parallel, progress)?;
+        model
+            .trailing
+            .invert(&pls.lambda, &mut pls.trailing, parallel, progress)?;
         let mut lu = solved.clone();
         model.trailing.lambda(&pls.lambda, &mut lu);
         let b_lu = model.trailing.multiply(&pls.trailing.b, &lu, p1);
@@ -169,8 +175,8 @@ impl Derivatives {
                     axpy(-zl[b] / self.s2, zl, &mut g[b * t.p..(b + 1) * t.p]);
                 }
                 if model.reml {
-                    for column in j[level * size * model.p..(level + 1) * size * model.p]
-                        .chunks_exact(size)
+                    for column in
+                        j[level * size * model.p..(level + 1) * size * model.p].chunks_exact(size)
                     {
                         let own = &column[t.offset..t.offset + t.p];
                         for b in 0..t.p {
@@ -193,7 +199,12 @@ fn gradient(model: &Model, theta: &[f64], g: &[Vec<f64>]) -> Vec<f64> {
         .terms
         .iter()
         .zip(g.iter().zip(&lambdas))
-        .map(|(t, (g, l))| multiply(g, l, t.p, t.p, t.p).iter().map(|v| 2.0 * v).collect())
+        .map(|(t, (g, l))| {
+            multiply(g, l, t.p, t.p, t.p)
+                .iter()
+                .map(|v| 2.0 * v)
+                .collect()
+        })
         .collect();
     crate::lambda::to_theta(&model.terms, &products)
 }
@@ -258,7 +269,9 @@ fn leading_chunk(model: &Model, pls: &Pls, lu: &[f64], beta: &[f64], k: usize) -
         let (z, j) = split(&zw, size, p, beta, &pls.rx);
         parts.z.extend(z);
         parts.j.extend(j);
-        model.trailing.quadratic(&pls.trailing.p, columns, v, size, &mut targets, &mut q);
+        model
+            .trailing
+            .quadratic(&pls.trailing.p, columns, v, size, &mut targets, &mut q);
         q.iter_mut().for_each(|x| *x = -*x);
         for a in 0..size {
             q[a + a * size] += 1.0;
@@ -277,7 +290,9 @@ fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f64>> {
     let smallest = eigen(&squares, size)?.0[0];
     let mut information = 0.0;
     for &start in &model.layout.start[f] {
-        let block = model.trailing.diagonal_block(&pls.trailing.b, start as usize);
+        let block = model
+            .trailing
+            .diagonal_block(&pls.trailing.b, start as usize);
         information += (0..size).map(|a| block[a + a * size]).sum::<f64>();
     }
     information /= (model.factors[f].levels * size) as f64;
@@ -319,10 +334,18 @@ fn solved_blocks(
         let count = size * starts.len();
         let mut solved = model.trailing.multiply(&pls.trailing.b, &columns, count);
         model.trailing.lambda_transpose(&pls.lambda, &mut solved);
-        model.trailing.solve_lower(&pls.trailing, &mut solved, count);
+        model
+            .trailing
+            .solve_lower(&pls.trailing, &mut solved, count);
         for (&start, own) in starts.iter().zip(solved.chunks_exact(m * size)) {
-            let mut block = model.trailing.diagonal_block(&pls.trailing.b, start as usize);
-            axpy(-1.0, &multiply_transpose(own, own, m, size, size), &mut block);
+            let mut block = model
+                .trailing
+                .diagonal_block(&pls.trailing.b, start as usize);
+            axpy(
+                -1.0,
+                &multiply_transpose(own, own, m, size, size),
+                &mut block,
+            );
             out.extend(block);
         }
     }
@@ -335,7 +358,11 @@ pub fn conditional_covariance(model: &Model, pls: &Pls) -> Vec<Vec<f64>> {
     let mut out: Vec<Vec<f64>> = vec![Vec::new(); model.factors.len()];
     for &f in &model.layout.trailing {
         for &start in &model.layout.start[f] {
-            out[f].extend(model.trailing.diagonal_block(&pls.trailing.p, start as usize));
+            out[f].extend(
+                model
+                    .trailing
+                    .diagonal_block(&pls.trailing.p, start as usize),
+            );
         }
     }
     let f = model.layout.leading;
@@ -348,7 +375,9 @@ pub fn conditional_covariance(model: &Model, pls: &Pls) -> Vec<Vec<f64>> {
             let columns = &chunk.columns[at[0]..at[1]];
             let v = &work.panel[at[0] * size..at[1] * size];
             let g = &work.g[level * size * size..(level + 1) * size * size];
-            model.trailing.quadratic(&pls.trailing.p, columns, v, size, &mut targets, &mut q);
+            model
+                .trailing
+                .quadratic(&pls.trailing.p, columns, v, size, &mut targets, &mut q);
             let own = &chunk.r[level * size * size..(level + 1) * size * size];
             out[f].extend(conditional_block(own, g, &q, lambda, size));
         }
@@ -367,18 +396,30 @@ fn conditional_block(lower: &[f64], g: &[f64], q: &[f64], lambda: &[f64], size: 
     let mut root = crate::small::transpose(lambda, size, size);
     solve_lower(&d, size, &mut root, size);
     let mut block = multiply_transpose(&root, &root, size, size, size);
-    let sigma = multiply(lambda, &crate::small::transpose(lambda, size, size), size, size, size);
+    let sigma = multiply(
+        lambda,
+        &crate::small::transpose(lambda, size, size),
+        size,
+        size,
+        size,
+    );
     let gs = multiply(g, &sigma, size, size, size);
     let qgs = multiply(q, &gs, size, size, size);
-    axpy(1.0, &multiply_transpose(&gs, &qgs, size, size, size), &mut block);
+    axpy(
+        1.0,
+        &multiply_transpose(&gs, &qgs, size, size, size),
+        &mut block,
+    );
     block
 }
 
 /// The user's fixed effects and R_X.
 pub fn user_fixed_effects(model: &Model, pls: &Pls) -> (Vec<f64>, Vec<f64>) {
     let (p, p1) = (model.p, model.p + 1);
-    let mut beta: Vec<f64> =
-        fixed_effects(model, pls).iter().map(|b| b * model.fixed.y_scale).collect();
+    let mut beta: Vec<f64> = fixed_effects(model, pls)
+        .iter()
+        .map(|b| b * model.fixed.y_scale)
+        .collect();
     let transposed = crate::small::transpose(&model.fixed.r, p, p);
     solve_lower_transpose(&transposed, p, &mut beta, 1);
     axpy(1.0, &model.fixed.beta0, &mut beta);

@@ -91,11 +91,17 @@ impl Layout {
             for l in order {
                 let at = block_start.len() as u32;
                 start[f][l] = at;
-                block_start.extend(std::iter::repeat(at).take(factors[f].size));
+                block_start.extend(std::iter::repeat_n(at, factors[f].size));
             }
         }
         let m = block_start.len();
-        Layout { leading, trailing, start, block_start, m }
+        Layout {
+            leading,
+            trailing,
+            start,
+            block_start,
+            m,
+        }
     }
 }
 
@@ -129,7 +135,14 @@ pub fn absorb(
     progress: &Progress,
 ) -> Result<Vec<Chunk>, crate::LmmError> {
     let bounds = chunk_bounds(&rows.level_start);
-    let Rows { p1, w, z, codes, level_start, .. } = rows;
+    let Rows {
+        p1,
+        w,
+        z,
+        codes,
+        level_start,
+        ..
+    } = rows;
     let mut jobs = Vec::new();
     let mut rest = w.as_mut_slice();
     for b in bounds.windows(2) {
@@ -138,7 +151,14 @@ pub fn absorb(
         jobs.push((b[0], b[1], own));
         rest = others;
     }
-    let shared = Shared { factors, layout, p1: *p1, z, codes, level_start };
+    let shared = Shared {
+        factors,
+        layout,
+        p1: *p1,
+        z,
+        codes,
+        level_start,
+    };
     let run = |(from, to, own): (usize, usize, &mut [f64])| {
         progress.check()?;
         Ok(shared.chunk(from, to, own))
@@ -236,7 +256,12 @@ impl Shared<'_> {
     }
 
     /// The positions that the rows touch, ascending, and in `at` where each stands in `columns`.
-    fn collect_columns(&self, rows: std::ops::Range<usize>, columns: &mut Vec<u32>, at: &mut [u32]) {
+    fn collect_columns(
+        &self,
+        rows: std::ops::Range<usize>,
+        columns: &mut Vec<u32>,
+        at: &mut [u32],
+    ) {
         let first = columns.len();
         for &f in &self.layout.trailing {
             let begin = columns.len();

@@ -11,18 +11,14 @@
 //!
 //! (Gilmour, Thompson and Cullis 1995, Biometrics 51, eqs. 7 to 9, with sigma profiled out). On the
 //! entries of lambda the curvature of Sigma itself is added: `2 G[a, a']` for two entries of the
-//! same column of the same lambda. One forward solve per parameter; no pass over the rows.
+//! same column of the same lambda. One forward solve per parameter; no pass over the rows. T, which
+//! needs more than the diagonal blocks of N, is in [`crate::trace`].
 
 use crate::criterion::Derivatives;
-use crate::error::LmmError;
 use crate::lambda::{from_theta, Parameter};
 use crate::model::Model;
 use crate::pls::Pls;
-use crate::progress::Progress;
 use crate::small::{axpy, dot, eigen, multiply, multiply_transpose, solve_lower, transpose};
-
-/// Step of the differences of the gradient, relative to the natural unit of a parameter.
-const DIFFERENCE: f64 = 1e-4;
 
 /// Which columns theta refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +40,8 @@ pub struct Curvature {
     /// Curvature of Sigma in lambda.
     pub sigma: Vec<f64>,
     /// `S_t` of each parameter, in the conditioned columns.
-    directions: Vec<Vec<f64>>,
-    parameters: Vec<Parameter>,
+    pub(crate) directions: Vec<Vec<f64>>,
+    pub(crate) parameters: Vec<Parameter>,
     d: f64,
 }
 
@@ -63,7 +59,15 @@ impl Curvature {
         let (q, c) = information(model, pls, derivatives, &parameters, &directions);
         let sigma = sigma_curvature(model, derivatives, coordinates, &parameters);
         let k = parameters.len();
-        Curvature { k, q, c, sigma, directions, parameters, d: model.denominator() }
+        Curvature {
+            k,
+            q,
+            c,
+            sigma,
+            directions,
+            parameters,
+            d: model.denominator(),
+        }
     }
 
     /// Average information plus the curvature of Sigma.
@@ -71,11 +75,15 @@ impl Curvature {
         self.combine(1.0)
     }
 
-    fn combine(&self, q_times: f64) -> Vec<f64> {
+    pub(crate) fn combine(&self, q_times: f64) -> Vec<f64> {
         let mut h = self.sigma.clone();
         axpy(q_times, &self.q, &mut h);
         for t in 0..self.k {
-            axpy(-self.c[t] / self.d, &self.c, &mut h[t * self.k..(t + 1) * self.k]);
+            axpy(
+                -self.c[t] / self.d,
+                &self.c,
+                &mut h[t * self.k..(t + 1) * self.k],
+            );
         }
         h
     }
@@ -85,67 +93,6 @@ impl Curvature {
         let mut h = self.combine(2.0);
         axpy(-1.0, trace, &mut h);
         h
-    }
-
-    /// T when no factor but one is there: `N` is block diagonal but for the fixed effects.
-    pub fn trace_of_one_factor(&self, model: &Model, d: &Derivatives) -> Vec<f64> {
-        let f = model.layout.leading;
-        let (size, p) = (model.factors[f].size, if model.reml { model.p } else { 0 });
-        let full: Vec<Vec<f64>> = (0..self.k).map(|t| self.padded(model, t)).collect();
-        let mut trace = vec![0.0; self.k * self.k];
-        let mut fixed = vec![vec![0.0; p * p]; self.k];
-        for level in 0..model.factors[f].levels {
-            let n = &d.n[f][level * size * size..(level + 1) * size * size];
-            let j = &d.j[f][level * size * model.p..(level + 1) * size * model.p];
-            let ns: Vec<Vec<f64>> =
-                full.iter().map(|s| multiply(n, s, size, size, size)).collect();
-            let sj: Vec<Vec<f64>> = full.iter().map(|s| multiply(s, j, size, size, p)).collect();
-            for s in 0..self.k {
-                axpy(1.0, &multiply_transpose(j, &sj[s], size, p, p), &mut fixed[s]);
-                for t in 0..=s {
-                    let square = dot(&ns[s], &transpose(&ns[t], size, size));
-                    let nsj = multiply(n, &sj[t], size, size, p);
-                    trace[s + t * self.k] += square - 2.0 * dot(&sj[s], &nsj);
-                }
-            }
-        }
-        for s in 0..self.k {
-            for t in 0..=s {
-                let v = trace[s + t * self.k] + dot(&fixed[s], &transpose(&fixed[t], p, p));
-                trace[s + t * self.k] = v;
-                trace[t + s * self.k] = v;
-            }
-        }
-        trace
-    }
-
-    /// T from central differences of the exact gradient, in the conditioned columns.
-    pub fn trace_by_differences(
-        &self,
-        model: &Model,
-        pls: &mut Pls,
-        units: &[f64],
-        progress: &Progress,
-    ) -> Result<Vec<f64>, LmmError> {
-        let at = pls.theta.clone();
-        let mut hessian = vec![0.0; self.k * self.k];
-        for t in 0..self.k {
-            let step = DIFFERENCE * units[t];
-            let mut slope = vec![0.0; self.k];
-            for sign in [1.0, -1.0] {
-                let mut theta = at.clone();
-                theta[t] += sign * step;
-                pls.update(model, &theta, progress)?;
-                let d = Derivatives::new(model, pls, progress)?;
-                axpy(sign / (2.0 * step), &d.gradient, &mut slope);
-            }
-            hessian[t * self.k..(t + 1) * self.k].copy_from_slice(&slope);
-        }
-        crate::small::symmetrise(&mut hessian, self.k);
-        pls.update(model, &at, progress)?;
-        let mut trace = self.combine(2.0);
-        axpy(-1.0, &hessian, &mut trace);
-        Ok(trace)
     }
 
     /// T in these coordinates from T in others at the same point: it is bilinear in the directions.
@@ -179,20 +126,6 @@ impl Curvature {
             }
         }
         multiply(&vectors, &rotated, other.k, other.k, self.k)
-    }
-
-    /// `S_t` within the node of its factor.
-    fn padded(&self, model: &Model, t: usize) -> Vec<f64> {
-        let term = &model.terms[self.parameters[t].term];
-        let size = model.factors[term.factor].size;
-        let mut full = vec![0.0; size * size];
-        for b in 0..term.p {
-            for a in 0..term.p {
-                full[term.offset + a + (term.offset + b) * size] =
-                    self.directions[t][a + b * term.p];
-            }
-        }
-        full
     }
 }
 
@@ -266,7 +199,10 @@ fn working_effects(
     let term = &model.terms[parameter.term];
     let size = model.factors[term.factor].size;
     let mut h = vec![0.0; d.z[term.factor].len()];
-    for (to, z) in h.chunks_exact_mut(size).zip(d.z[term.factor].chunks_exact(size)) {
+    for (to, z) in h
+        .chunks_exact_mut(size)
+        .zip(d.z[term.factor].chunks_exact(size))
+    {
         let own = &mut to[term.offset..term.offset + term.p];
         for (b, column) in direction.chunks_exact(term.p).enumerate() {
             axpy(z[term.offset + b], column, own);
@@ -292,12 +228,14 @@ fn information(
     let factor = |t: usize| model.terms[parameters[t].term].factor;
     let c: Vec<f64> = (0..k).map(|t| dot(&h[t], &d.z[factor(t)]) / d.s2).collect();
     let mut working = Working::new(model, k);
-    for t in 0..k {
+    for (t, own) in h.iter().enumerate() {
         if factor(t) != model.layout.leading {
-            working.add_trailing(model, pls, t, factor(t), &h[t]);
+            working.add_trailing(model, pls, t, factor(t), own);
         }
     }
-    let leading: Vec<usize> = (0..k).filter(|&t| factor(t) == model.layout.leading).collect();
+    let leading: Vec<usize> = (0..k)
+        .filter(|&t| factor(t) == model.layout.leading)
+        .collect();
     working.add_leading(model, pls, &leading, &h);
     let mut q = working.finish(model, pls);
     q.iter_mut().for_each(|v| *v /= d.s2);
@@ -359,7 +297,10 @@ impl Working {
                 let w = &work.w[j * size * p1..(j + 1) * size * p1];
                 for (i, &t) in list.iter().enumerate() {
                     let own = &gh[i * size..(i + 1) * size];
-                    for (x, column) in self.fixed[t * p..(t + 1) * p].iter_mut().zip(w.chunks_exact(size)) {
+                    for (x, column) in self.fixed[t * p..(t + 1) * p]
+                        .iter_mut()
+                        .zip(w.chunks_exact(size))
+                    {
                         *x += dot(own, column);
                     }
                     for (&s, other) in list.iter().zip(gh.chunks_exact(size)) {
@@ -378,13 +319,25 @@ impl Working {
     fn finish(mut self, model: &Model, pls: &Pls) -> Vec<f64> {
         let (k, m, p) = (self.k, model.trailing.m, model.p);
         if m > 0 {
-            axpy(1.0, &multiply_transpose(&self.h, &self.trailing, m, k, k), &mut self.square);
+            axpy(
+                1.0,
+                &multiply_transpose(&self.h, &self.trailing, m, k, k),
+                &mut self.square,
+            );
             self.share_leading(model);
-            model.trailing.lambda_transpose(&pls.lambda, &mut self.trailing);
-            model.trailing.solve_lower(&pls.trailing, &mut self.trailing, k);
+            model
+                .trailing
+                .lambda_transpose(&pls.lambda, &mut self.trailing);
+            model
+                .trailing
+                .solve_lower(&pls.trailing, &mut self.trailing, k);
             let f = &self.trailing;
             axpy(-1.0, &multiply_transpose(f, f, m, k, k), &mut self.square);
-            axpy(-1.0, &multiply_transpose(&pls.f[..m * p], f, m, p, k), &mut self.fixed);
+            axpy(
+                -1.0,
+                &multiply_transpose(&pls.f[..m * p], f, m, p, k),
+                &mut self.fixed,
+            );
         }
         let mut root = vec![0.0; p * p];
         for c in 0..p {
@@ -393,7 +346,11 @@ impl Working {
             }
         }
         solve_lower(&root, p, &mut self.fixed, k);
-        axpy(-1.0, &multiply_transpose(&self.fixed, &self.fixed, p, k, k), &mut self.square);
+        axpy(
+            -1.0,
+            &multiply_transpose(&self.fixed, &self.fixed, p, k, k),
+            &mut self.square,
+        );
         self.square
     }
 

@@ -6,8 +6,8 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
-use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
@@ -66,25 +66,29 @@ fn solve_panel(l11: MatRef<'_, f64>, a21: MatMut<'_, f64>, parallel: bool) {
 /// `A22 <- A22 - A21 A21'` on the lower triangle, in column blocks.
 fn downdate(a21: MatRef<'_, f64>, a22: MatMut<'_, f64>, parallel: bool) {
     let blocks = column_blocks(a22);
-    run(blocks.into_iter().enumerate().collect(), parallel, |(k, block)| {
-        let (from, width) = (k * PANEL, block.ncols());
-        let (_, own) = block.split_at_row_mut(from);
-        let (diagonal, below) = own.split_at_row_mut(width);
-        let left = a21.subrows(from, width);
-        triangular::matmul(
-            diagonal,
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            left,
-            BlockStructure::Rectangular,
-            left.transpose(),
-            BlockStructure::Rectangular,
-            -1.0,
-            Par::Seq,
-        );
-        let lower = a21.subrows(from + width, a21.nrows() - from - width);
-        matmul(below, Accum::Add, lower, left.transpose(), -1.0, Par::Seq);
-    });
+    run(
+        blocks.into_iter().enumerate().collect(),
+        parallel,
+        |(k, block)| {
+            let (from, width) = (k * PANEL, block.ncols());
+            let (_, own) = block.split_at_row_mut(from);
+            let (diagonal, below) = own.split_at_row_mut(width);
+            let left = a21.subrows(from, width);
+            triangular::matmul(
+                diagonal,
+                BlockStructure::TriangularLower,
+                Accum::Add,
+                left,
+                BlockStructure::Rectangular,
+                left.transpose(),
+                BlockStructure::Rectangular,
+                -1.0,
+                Par::Seq,
+            );
+            let lower = a21.subrows(from + width, a21.nrows() - from - width);
+            matmul(below, Accum::Add, lower, left.transpose(), -1.0, Par::Seq);
+        },
+    );
 }
 
 /// `out <- (L L')^-1`, lower triangle.
@@ -97,11 +101,15 @@ pub fn inverse(
 ) -> Result<(), LmmError> {
     let l = MatRef::from_column_major_slice(l, m, m);
     let blocks = column_blocks(MatMut::from_column_major_slice_mut(out, m, m));
-    run(blocks.into_iter().enumerate().collect(), parallel, |(k, block)| {
-        if progress.check().is_ok() {
-            invert_panel(l, k * PANEL, block);
-        }
-    });
+    run(
+        blocks.into_iter().enumerate().collect(),
+        parallel,
+        |(k, block)| {
+            if progress.check().is_ok() {
+                invert_panel(l, k * PANEL, block);
+            }
+        },
+    );
     for from in (0..m).step_by(PANEL) {
         progress.check()?;
         let width = PANEL.min(m - from);
@@ -125,11 +133,7 @@ fn invert_panel(l: MatRef<'_, f64>, from: usize, mut block: MatMut<'_, f64>) {
         block[(from + j, j)] = 1.0;
     }
     let below = block.subrows_mut(from, m - from);
-    solve_lower_triangular_in_place(
-        l.submatrix(from, from, m - from, m - from),
-        below,
-        Par::Seq,
-    );
+    solve_lower_triangular_in_place(l.submatrix(from, from, m - from, m - from), below, Par::Seq);
 }
 
 /// `x <- L^-1 x` for k columns.

@@ -67,11 +67,18 @@ impl LmmError {
 impl fmt::Display for LmmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LmmError::Dimension { what, expected, found } => {
+            LmmError::Dimension {
+                what,
+                expected,
+                found,
+            } => {
                 write!(f, "{what}: expected {expected}, found {found}")
             }
             LmmError::NotFinite { column, row } => {
-                write!(f, "'{column}' is not finite in row {row}: remove or correct that value")
+                write!(
+                    f,
+                    "'{column}' is not finite in row {row}: remove or correct that value"
+                )
             }
             LmmError::PerfectFit => write!(
                 f,
@@ -85,7 +92,10 @@ impl fmt::Display for LmmError {
                  random-effects columns that are huge, or nearly equal to one another"
             ),
             LmmError::Memory { bytes, what } => {
-                write!(f, "{what} needs {bytes} bytes, more than this machine gives")
+                write!(
+                    f,
+                    "{what} needs {bytes} bytes, more than this machine gives"
+                )
             }
             LmmError::Interrupted => write!(f, "interrupted"),
             LmmError::Internal(what) => write!(f, "internal error: {what}; please report it"),

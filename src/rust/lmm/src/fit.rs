@@ -14,6 +14,7 @@ use crate::pls::Pls;
 use crate::progress::{Progress, Step};
 use crate::small::{dot, eigen, lower_factor, multiply, multiply_transpose};
 use crate::start::start;
+use crate::trace::{is_cheap, trace};
 
 /// A standard deviation below this part of what the data can see is tried at zero.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -21,8 +22,6 @@ const NEGLIGIBLE: f64 = 1e-3;
 const ROUNDING: f64 = 1e-9;
 /// Times that a search is continued from a point that is not optimal.
 const RESTARTS: usize = 8;
-/// Operations that differences of the gradient may cost within a fit.
-const CHEAP: f64 = 2e7;
 
 /// How to fit.
 #[derive(Debug, Clone)]
@@ -37,7 +36,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { tolerance: 1e-10, max_evaluations: 500, start: None }
+        Settings {
+            tolerance: 1e-12,
+            max_evaluations: 500,
+            start: None,
+        }
     }
 }
 
@@ -95,7 +98,10 @@ pub fn fit(model: &Model, settings: &Settings, progress: &Progress) -> Result<Fi
     let limits = (settings.tolerance, settings.max_evaluations);
     let mut found = search(model, &mut pls, &units, from, limits, progress)?;
     for _ in 0..RESTARTS {
-        match leave(model, &mut pls, &found, progress)? {
+        if progress.evaluations() >= settings.max_evaluations {
+            break;
+        }
+        match leave(model, &mut pls, &mut found, progress)? {
             Some(theta) => found = search(model, &mut pls, &units, theta, limits, progress)?,
             None => break,
         }
@@ -123,12 +129,12 @@ fn positive_start(model: &Model, theta: &[f64], units: &[Vec<f64>]) -> Vec<f64> 
 fn leave(
     model: &Model,
     pls: &mut Pls,
-    found: &Found,
+    found: &mut Found,
     progress: &Progress,
 ) -> Result<Option<Vec<f64>>, LmmError> {
-    let (_, d) = model.run(|| evaluate(model, pls, &found.theta, progress))?;
     for power in 0..6 {
-        let Some(theta) = escape(model, &d, &found.theta, 0.25f64.powi(power)) else {
+        let fraction = 0.25f64.powi(power);
+        let Some(theta) = escape(model, &found.derivatives, &found.theta, fraction) else {
             return Ok(None);
         };
         if let Ok((point, _)) = model.run(|| evaluate(model, pls, &theta, progress)) {
@@ -137,6 +143,8 @@ fn leave(
             }
         }
     }
+    (found.point, found.derivatives) =
+        model.run(|| evaluate(model, pls, &found.theta, progress))?;
     Ok(None)
 }
 
@@ -160,11 +168,21 @@ fn drop_negligible(
         return Ok(found);
     }
     let theta = to_theta(&model.terms, &lambdas);
-    let (point, _) = model.run(|| evaluate(model, pls, &theta, progress))?;
+    let (point, derivatives) = model.run(|| evaluate(model, pls, &theta, progress))?;
     if point.value > found.point.value + ROUNDING + 1e-14 * found.point.value.abs() {
-        return Ok(found);
+        pls.update(model, &found.theta, progress)?;
+        let derivatives = Derivatives::new(model, pls, progress)?;
+        return Ok(Found {
+            derivatives,
+            ..found
+        });
     }
-    Ok(Found { theta, point, ..found })
+    Ok(Found {
+        theta,
+        point,
+        derivatives,
+        ..found
+    })
 }
 
 fn without_negligible(lambda: &[f64], unit: &[f64]) -> Option<Vec<f64>> {
@@ -195,21 +213,27 @@ fn without_negligible(lambda: &[f64], unit: &[f64]) -> Option<Vec<f64>> {
 fn finish(
     model: &Model,
     pls: &mut Pls,
-    found: Found,
+    mut found: Found,
     units: &[Vec<f64>],
     progress: &Progress,
 ) -> Result<Fit, LmmError> {
-    let trace = progress.steps();
-    let (point, d) = model.run(|| evaluate(model, pls, &found.theta, progress))?;
-    let mut solution = describe(model, pls, &d, &found.theta);
-    let hessian = hessians(model, pls, &d, &found.theta, &solution.theta, units, true, progress)?;
-    let (conditioned, user) = match hessian {
-        Some((c, u)) => (Some(c), Some(u)),
-        None => (None, None),
-    };
-    solution.hessian = user;
-    let certificate = certify(model, &d, &found.theta, &point, units, conditioned);
-    Ok(Fit { solution, trace, certificate, stopped: found.stopped, converged: found.converged })
+    let steps = progress.steps();
+    let d = &found.derivatives;
+    let mut solution = describe(model, pls, d, &found.theta);
+    if is_cheap(model) {
+        let inner = Curvature::new(model, pls, d, &found.theta, Coordinates::Conditioned);
+        found.point.hessian = inner.exact(&trace(model, pls, d, &inner));
+        let user = second_derivatives(model, pls, d, &solution.theta, units, progress)?;
+        solution.hessian = Some(user);
+    }
+    let certificate = certify(model, d, &found.theta, &found.point, units);
+    Ok(Fit {
+        solution,
+        trace: steps,
+        certificate,
+        stopped: found.stopped,
+        converged: found.converged,
+    })
 }
 
 /// Everything at a given user theta.
@@ -228,43 +252,32 @@ pub fn at(
     let mut solution = describe(model, &pls, &d, &conditioned);
     if hessian {
         let units = start(model).1;
-        let user = solution.theta.clone();
-        let both =
-            hessians(model, &mut pls, &d, &conditioned, &user, &units, false, progress)?;
-        solution.hessian = both.map(|b| b.1);
+        let theta = solution.theta.clone();
+        solution.hessian = Some(second_derivatives(
+            model, &mut pls, &d, &theta, &units, progress,
+        )?);
     }
     Ok(solution)
 }
 
-/// Exact Hessians in the conditioned and the user's theta; `None` if only a cheap one is wanted and
-/// there is none. Leaves `pls` at the same point.
-#[allow(clippy::too_many_arguments)]
-fn hessians(
+/// Exact second derivatives in the user's theta at the point of `pls`, where it is left.
+fn second_derivatives(
     model: &Model,
     pls: &mut Pls,
     d: &Derivatives,
-    conditioned: &[f64],
     user: &[f64],
     units: &[Vec<f64>],
-    only_cheap: bool,
     progress: &Progress,
-) -> Result<Option<(Vec<f64>, Vec<f64>)>, LmmError> {
-    let inner = Curvature::new(model, pls, d, conditioned, Coordinates::Conditioned);
+) -> Result<Vec<f64>, LmmError> {
     let outer = Curvature::new(model, pls, d, user, Coordinates::User);
-    let (inner_trace, outer_trace) = if model.trailing.m == 0 {
-        (inner.trace_of_one_factor(model, d), outer.trace_of_one_factor(model, d))
-    } else {
-        let cost = 6.0 * model.theta_len() as f64 * model.work_per_evaluation();
-        if only_cheap && cost > CHEAP {
-            return Ok(None);
-        }
-        let steps = scale(model, units, conditioned);
-        let trace =
-            model.run(|| inner.trace_by_differences(model, pls, &steps, progress))?;
-        let outer_trace = outer.transfer_trace(&trace, &inner);
-        (trace, outer_trace)
-    };
-    Ok(Some((inner.exact(&inner_trace), outer.exact(&outer_trace))))
+    if is_cheap(model) {
+        return Ok(outer.exact(&trace(model, pls, d, &outer)));
+    }
+    let theta = pls.theta.clone();
+    let inner = Curvature::new(model, pls, d, &theta, Coordinates::Conditioned);
+    let steps = scale(model, units, &theta);
+    let trace = model.run(|| inner.trace_by_differences(model, pls, &steps, progress))?;
+    Ok(outer.exact(&outer.transfer_trace(&trace, &inner)))
 }
 
 /// The user's quantities at the point of `pls`.
@@ -278,7 +291,13 @@ fn describe(model: &Model, pls: &Pls, d: &Derivatives, conditioned: &[f64]) -> S
         gradient: user_gradient(model, d, &theta),
         criterion: value(model, pls, model.reml),
         criteria: (value(model, pls, true), value(model, pls, false)),
-        parts: [pls.log_determinant, log_det_rx2(model, pls), pwrss - ussq, ussq, pwrss],
+        parts: [
+            pls.log_determinant,
+            log_det_rx2(model, pls),
+            pwrss - ussq,
+            ussq,
+            pwrss,
+        ],
         sigma: (pwrss / model.denominator()).sqrt(),
         hessian: None,
         theta,
@@ -298,7 +317,10 @@ fn user_gradient(model: &Model, d: &Derivatives, theta: &[f64]) -> Vec<f64> {
         .map(|(t, (g, l))| {
             let rl = multiply(&t.r, l, t.p, t.p, t.p);
             let grl = multiply(g, &rl, t.p, t.p, t.p);
-            multiply_transpose(&t.r, &grl, t.p, t.p, t.p).iter().map(|v| 2.0 * v).collect()
+            multiply_transpose(&t.r, &grl, t.p, t.p, t.p)
+                .iter()
+                .map(|v| 2.0 * v)
+                .collect()
         })
         .collect();
     to_theta(&model.terms, &products)

@@ -60,7 +60,12 @@ fn transform(terms: &[Term], theta: &[f64], by: impl Fn(&Term) -> &[f64]) -> Vec
     let lambdas: Vec<Vec<f64>> = terms
         .iter()
         .zip(from_theta(terms, theta))
-        .map(|(t, l)| clean(lower_factor(&multiply(by(t), &l, t.p, t.p, t.p), t.p, t.p), t.p))
+        .map(|(t, l)| {
+            clean(
+                lower_factor(&multiply(by(t), &l, t.p, t.p, t.p), t.p, t.p),
+                t.p,
+            )
+        })
         .collect();
     to_theta(terms, &lambdas)
 }

@@ -36,6 +36,7 @@ pub mod small;
 pub mod sparse;
 pub mod start;
 pub mod term;
+pub mod trace;
 pub mod trailing;
 
 pub use error::LmmError;

@@ -93,8 +93,7 @@ impl Model {
     pub fn new(data: &ModelData, progress: &Progress) -> Result<Model, LmmError> {
         let n = data.y.len();
         validate(data, n)?;
-        let root_w: Option<Vec<f64>> =
-            data.weights.map(|w| w.iter().map(|v| v.sqrt()).collect());
+        let root_w: Option<Vec<f64>> = data.weights.map(|w| w.iter().map(|v| v.sqrt()).collect());
         let root_w = root_w.as_deref();
         let basis = orthonormal_basis(data.x, n, data.columns.len(), root_w);
         let p = basis.rank();
@@ -108,11 +107,18 @@ impl Model {
         let (mut rows, transforms) =
             condition_rows(data, &basis, &y, root_w, &factors, &row_order, level_start);
         let terms = finish_terms(terms, transforms);
-        let fixed = FixedPart { kept: basis.kept, r: basis.r, beta0, y_scale };
+        let fixed = FixedPart {
+            kept: basis.kept,
+            r: basis.r,
+            beta0,
+            y_scale,
+        };
         drop(basis.q);
         let pool = thread_pool(data.threads, n as f64 * 50.0);
         let parallel = pool.is_some();
-        let absorbed = run(&pool, || absorb(&mut rows, &factors, &layout, parallel, progress));
+        let absorbed = run(&pool, || {
+            absorb(&mut rows, &factors, &layout, parallel, progress)
+        });
         let chunks = absorbed?;
         let trailing_w = trailing_within(&rows, &factors, &layout);
         let trailing = Trailing::new(&rows, &chunks, &factors, &layout, data.available_bytes)?;
@@ -187,7 +193,10 @@ fn thread_pool(threads: usize, work: f64) -> Option<ThreadPool> {
     if threads < 2 || work < PARALLEL_WORK {
         return None;
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .ok()
 }
 
 fn validate(data: &ModelData, n: usize) -> Result<(), LmmError> {
@@ -195,7 +204,11 @@ fn validate(data: &ModelData, n: usize) -> Result<(), LmmError> {
         if expected == found {
             return Ok(());
         }
-        Err(LmmError::Dimension { what: what.to_string(), expected, found })
+        Err(LmmError::Dimension {
+            what: what.to_string(),
+            expected,
+            found,
+        })
     };
     length("entries of X", n * data.columns.len(), data.x.len())?;
     finite("the response", data.y)?;
@@ -207,7 +220,11 @@ fn validate(data: &ModelData, n: usize) -> Result<(), LmmError> {
         finite("weights", w)?;
         if let Some(row) = w.iter().position(|v| *v <= 0.0) {
             let what = format!("the weight of row {} must be positive; rows", row + 1);
-            return Err(LmmError::Dimension { what, expected: n, found: row });
+            return Err(LmmError::Dimension {
+                what,
+                expected: n,
+                found: row,
+            });
         }
     }
     if let Some(offset) = data.offset {
@@ -216,25 +233,43 @@ fn validate(data: &ModelData, n: usize) -> Result<(), LmmError> {
     }
     if data.terms.is_empty() {
         let what = "random-effects terms, at least".to_string();
-        return Err(LmmError::Dimension { what, expected: 1, found: 0 });
+        return Err(LmmError::Dimension {
+            what,
+            expected: 1,
+            found: 0,
+        });
     }
     data.terms.iter().try_for_each(|t| validate_term(t, n))
 }
 
 fn validate_term(term: &TermData, n: usize) -> Result<(), LmmError> {
-    let wrong = |what: String, expected, found| LmmError::Dimension { what, expected, found };
+    let wrong = |what: String, expected, found| LmmError::Dimension {
+        what,
+        expected,
+        found,
+    };
     if term.codes.len() != n {
-        return Err(wrong(format!("codes of term '{}'", term.name), n, term.codes.len()));
+        return Err(wrong(
+            format!("codes of term '{}'", term.name),
+            n,
+            term.codes.len(),
+        ));
     }
-    if let Some(code) = term.codes.iter().find(|&&c| c < 1 || c as usize > term.n_levels) {
+    if let Some(code) = term
+        .codes
+        .iter()
+        .find(|&&c| c < 1 || c as usize > term.n_levels)
+    {
         let what = format!("codes of term '{}' up to", term.name);
         return Err(wrong(what, term.n_levels, (*code).max(0) as usize));
     }
     match term.z {
         None if term.p != 1 => Err(wrong(format!("columns of term '{}'", term.name), 1, term.p)),
-        Some(z) if z.len() != n * term.p => {
-            Err(wrong(format!("columns of term '{}'", term.name), n * term.p, z.len()))
-        }
+        Some(z) if z.len() != n * term.p => Err(wrong(
+            format!("columns of term '{}'", term.name),
+            n * term.p,
+            z.len(),
+        )),
         Some(z) => finite(&term.name, z),
         None => Ok(()),
     }
@@ -243,7 +278,10 @@ fn validate_term(term: &TermData, n: usize) -> Result<(), LmmError> {
 fn finite(column: &str, v: &[f64]) -> Result<(), LmmError> {
     match v.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
-        Some(at) => Err(LmmError::NotFinite { column: column.to_string(), row: at + 1 }),
+        Some(at) => Err(LmmError::NotFinite {
+            column: column.to_string(),
+            row: at + 1,
+        }),
     }
 }
 
@@ -277,8 +315,13 @@ fn condition_response(
 
 fn terms_and_factors(data: &ModelData) -> (Vec<Term>, Vec<Factor>) {
     let count = data.terms.iter().map(|t| t.factor + 1).max().unwrap_or(0);
-    let mut factors: Vec<Factor> =
-        (0..count).map(|_| Factor { levels: 0, size: 0, terms: Vec::new() }).collect();
+    let mut factors: Vec<Factor> = (0..count)
+        .map(|_| Factor {
+            levels: 0,
+            size: 0,
+            terms: Vec::new(),
+        })
+        .collect();
     let mut terms = Vec::new();
     for (i, t) in data.terms.iter().enumerate() {
         let f = &mut factors[t.factor];
@@ -347,7 +390,12 @@ fn condition_rows(
 ) -> (Rows, Vec<Vec<f64>>) {
     let (n, p) = (y.len(), basis.rank());
     let mut w = vec![0.0; n * (p + 1)];
-    for (k, column) in basis.q.chunks_exact(n).chain(std::iter::once(y)).enumerate() {
+    for (k, column) in basis
+        .q
+        .chunks_exact(n)
+        .chain(std::iter::once(y))
+        .enumerate()
+    {
         for (to, &from) in row_order.iter().enumerate() {
             w[to * (p + 1) + k] = column[from];
         }
@@ -357,7 +405,12 @@ fn condition_rows(
     let mut codes = Vec::new();
     for f in factors {
         let first = &data.terms[f.terms[0]];
-        codes.push(row_order.iter().map(|&i| first.codes[i] as u32 - 1).collect());
+        codes.push(
+            row_order
+                .iter()
+                .map(|&i| first.codes[i] as u32 - 1)
+                .collect(),
+        );
         if f.size == 1 && first.z.is_none() && root_w.is_none() {
             transforms[f.terms[0]] = vec![1.0];
             z.push(ZRows::Ones);
@@ -378,16 +431,32 @@ fn condition_rows(
         }
         z.push(ZRows::Dense(dense));
     }
-    (Rows { n, p1: p + 1, w, z, codes, level_start }, transforms)
+    (
+        Rows {
+            n,
+            p1: p + 1,
+            w,
+            z,
+            codes,
+            level_start,
+        },
+        transforms,
+    )
 }
 
 fn conditioned(term: &TermData, n: usize, root_w: Option<&[f64]>) -> TermColumns {
     match (term.z, root_w) {
         (Some(z), _) => condition_term(z, n, term.p, root_w),
-        (None, None) => TermColumns { z: vec![1.0; n], r: vec![1.0] },
+        (None, None) => TermColumns {
+            z: vec![1.0; n],
+            r: vec![1.0],
+        },
         (None, Some(w)) => {
             let r = (long_dot(w, w) / n as f64).sqrt();
-            TermColumns { z: w.iter().map(|v| v / r).collect(), r: vec![r] }
+            TermColumns {
+                z: w.iter().map(|v| v / r).collect(),
+                r: vec![r],
+            }
         }
     }
 }

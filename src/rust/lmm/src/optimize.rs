@@ -1,9 +1,10 @@
 //! Trust-region Newton search on the entries of lambda, without bounds.
 //!
-//! One evaluation gives value, gradient and average-information Hessian; an eigen-decomposition of
-//! the scaled Hessian solves the subproblem exactly, negative curvature included (Conn, Gould and
-//! Toint 2000, alg. 6.1.1 and sec. 7.3; More and Sorensen 1983). The criterion is even in the sign
-//! of each column of lambda, so no bound is needed: signs are set afterwards.
+//! One evaluation gives value, gradient and Hessian (average information at first, then the exact
+//! one where that is cheap); an eigen-decomposition of the scaled Hessian solves the subproblem
+//! exactly, negative curvature included (Conn, Gould and Toint 2000, alg. 6.1.1 and sec. 7.3; More
+//! and Sorensen 1983). The criterion is even in the sign of each column of lambda, so no bound is
+//! needed: signs are set afterwards.
 
 use std::cell::RefCell;
 
@@ -18,7 +19,8 @@ use crate::lambda::{from_theta, to_theta};
 use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::{Progress, Step};
-use crate::small::{dot, eigen, norm};
+use crate::small::{axpy, dot, eigen, norm};
+use crate::trace::{is_cheap, trace};
 
 /// Radius at the start, in natural units.
 const FIRST_RADIUS: f64 = 1.0;
@@ -32,12 +34,16 @@ const FLAT: f64 = 1e-10;
 /// A negative eigenvalue below this part of the others is a direction to follow.
 const CONVEX: f64 = 1e-6;
 
+/// Evaluations before the exact Hessian: far from the optimum the average information, which is
+/// more convex, leads there faster.
+const AVERAGE_FIRST: usize = 3;
+
 /// The model as a problem of argmin.
 pub struct Objective<'a> {
     model: &'a Model,
     progress: &'a Progress,
     units: &'a [Vec<f64>],
-    pls: RefCell<&'a mut Pls>,
+    state: RefCell<(&'a mut Pls, Option<Derivatives>)>,
 }
 
 /// Value and derivatives at a point, on the conditioned theta.
@@ -47,7 +53,7 @@ pub struct Point {
     pub value: f64,
     /// Gradient.
     pub gradient: Vec<f64>,
-    /// Average-information Hessian.
+    /// Hessian, exact or average information.
     pub hessian: Vec<f64>,
 }
 
@@ -59,12 +65,21 @@ impl<'a> Objective<'a> {
         units: &'a [Vec<f64>],
         progress: &'a Progress,
     ) -> Self {
-        Objective { model, progress, units, pls: RefCell::new(pls) }
+        Objective {
+            model,
+            progress,
+            units,
+            state: RefCell::new((pls, None)),
+        }
     }
 
     fn evaluate(&self, theta: &[f64], radius: f64) -> Result<Point, LmmError> {
-        let pls = &mut **self.pls.borrow_mut();
-        let (point, _) = self.model.run(|| evaluate(self.model, pls, theta, self.progress))?;
+        let mut state = self.state.borrow_mut();
+        let (pls, last) = &mut *state;
+        let (point, derivatives) = self
+            .model
+            .run(|| evaluate(self.model, pls, theta, self.progress))?;
+        *last = Some(derivatives);
         self.progress.record(Step {
             evaluation: self.progress.evaluations() + 1,
             criterion: point.value,
@@ -80,7 +95,7 @@ impl<'a> Objective<'a> {
     }
 }
 
-/// Value, gradient and average-information Hessian at a conditioned theta.
+/// Value, gradient and Hessian at a conditioned theta.
 pub fn evaluate(
     model: &Model,
     pls: &mut Pls,
@@ -93,12 +108,18 @@ pub fn evaluate(
     let point = Point {
         value: value(model, pls, model.reml),
         gradient: derivatives.gradient.clone(),
-        hessian: curvature.average_information(),
+        hessian: if is_cheap(model) && progress.evaluations() >= AVERAGE_FIRST {
+            curvature.exact(&trace(model, pls, &derivatives, &curvature))
+        } else {
+            curvature.average_information()
+        },
     };
     if point.value.is_finite() && point.gradient.iter().all(|v| v.is_finite()) {
         Ok((point, derivatives))
     } else {
-        Err(LmmError::NotPositiveDefinite { what: "the marginal covariance".into() })
+        Err(LmmError::NotPositiveDefinite {
+            what: "the marginal covariance".into(),
+        })
     }
 }
 
@@ -118,7 +139,10 @@ pub fn scale(model: &Model, units: &[Vec<f64>], theta: &[f64]) -> Vec<f64> {
 }
 
 fn scaled_gradient(gradient: &[f64], scale: &[f64]) -> f64 {
-    gradient.iter().zip(scale).fold(0.0, |m, (g, s)| m.max((g * s).abs()))
+    gradient
+        .iter()
+        .zip(scale)
+        .fold(0.0, |m, (g, s)| m.max((g * s).abs()))
 }
 
 /// The scaled quadratic model at a point, in the basis of its eigenvectors.
@@ -132,12 +156,18 @@ struct Quadratic {
 impl Quadratic {
     fn new(gradient: &[f64], hessian: &[f64], scale: Vec<f64>) -> Option<Quadratic> {
         let k = gradient.len();
-        let scaled: Vec<f64> =
-            (0..k * k).map(|i| hessian[i] * scale[i % k] * scale[i / k]).collect();
+        let scaled: Vec<f64> = (0..k * k)
+            .map(|i| hessian[i] * scale[i % k] * scale[i / k])
+            .collect();
         let g: Vec<f64> = gradient.iter().zip(&scale).map(|(g, s)| g * s).collect();
         let (values, vectors) = eigen(&scaled, k)?;
         let slopes = vectors.chunks_exact(k).map(|v| dot(v, &g)).collect();
-        Some(Quadratic { scale, values, vectors, slopes })
+        Some(Quadratic {
+            scale,
+            values,
+            vectors,
+            slopes,
+        })
     }
 
     /// Newton decrement `g'|H|^-1 g / 2`.
@@ -149,7 +179,11 @@ impl Quadratic {
     }
 
     fn step_at(&self, shift: f64) -> Vec<f64> {
-        self.slopes.iter().zip(&self.values).map(|(g, w)| -g / (w + shift)).collect()
+        self.slopes
+            .iter()
+            .zip(&self.values)
+            .map(|(g, w)| -g / (w + shift))
+            .collect()
     }
 
     /// Minimiser within the radius: the step in the unscaled coordinates, the decrease that it
@@ -172,7 +206,7 @@ impl Quadratic {
         let k = step.len();
         let mut out = vec![0.0; k];
         for (s, v) in step.iter().zip(self.vectors.chunks_exact(k)) {
-            crate::small::axpy(*s, v, &mut out);
+            axpy(*s, v, &mut out);
         }
         out.iter_mut().zip(&self.scale).for_each(|(o, s)| *o *= s);
         (out, promised, norm(&step))
@@ -223,12 +257,22 @@ impl TrustRegion {
     /// Stop when the Newton decrement is at most `tolerance`, or after `max_evaluations`.
     pub fn new(tolerance: f64, max_evaluations: usize) -> Self {
         let radius = FIRST_RADIUS;
-        TrustRegion { radius, tolerance, max_evaluations, stalled: false, failure: None }
+        TrustRegion {
+            radius,
+            tolerance,
+            max_evaluations,
+            stalled: false,
+            failure: None,
+        }
     }
 
     fn quadratic(problem: &Objective, state: &SearchState) -> Option<Quadratic> {
         let theta = state.get_param()?;
-        Quadratic::new(state.get_gradient()?, state.get_hessian()?, problem.scale(theta))
+        Quadratic::new(
+            state.get_gradient()?,
+            state.get_hessian()?,
+            problem.scale(theta),
+        )
     }
 
     /// Evaluate at the end of the step; returns the new point when it is to be accepted.
@@ -248,16 +292,16 @@ impl TrustRegion {
         let tried = objective(problem)?.evaluate(&theta, radius);
         let point = match tried {
             Ok(point) => point,
-            Err(LmmError::Interrupted) => return Err(LmmError::Interrupted.into()),
-            Err(error) => {
+            Err(error @ LmmError::NotPositiveDefinite { .. }) => {
                 self.radius = 0.25 * length;
                 self.failure = Some(error);
                 return Ok(None);
             }
+            Err(error) => return Err(error.into()),
         };
         self.failure = None;
         let noise = ROUNDING * old.abs().max(1.0);
-        if promised <= 20.0 * noise {
+        if promised <= 20.0 * noise && length < 0.999 * self.radius {
             let new = objective(problem)?.scale(&theta);
             let before = scaled_gradient(state.get_gradient().map_or(&[], |g| g), &quadratic.scale);
             self.stalled = scaled_gradient(&point.gradient, &new) >= 0.5 * before;
@@ -297,28 +341,43 @@ impl Solver<Objective<'_>, SearchState> for TrustRegion {
     ) -> Result<(SearchState, Option<KV>), Error> {
         let Some(quadratic) = Self::quadratic(objective(problem)?, &state) else {
             let reason = "the second derivatives are not finite".to_string();
-            return Ok((state.terminate_with(TerminationReason::SolverExit(reason)), None));
+            return Ok((
+                state.terminate_with(TerminationReason::SolverExit(reason)),
+                None,
+            ));
         };
         let convex = quadratic.values[0] >= -CONVEX * norm(&quadratic.values);
         if quadratic.decrement() <= self.tolerance && convex {
-            return Ok((state.terminate_with(TerminationReason::SolverConverged), None));
+            return Ok((
+                state.terminate_with(TerminationReason::SolverConverged),
+                None,
+            ));
         }
         if objective(problem)?.progress.evaluations() >= self.max_evaluations {
-            return Ok((state.terminate_with(TerminationReason::MaxItersReached), None));
+            return Ok((
+                state.terminate_with(TerminationReason::MaxItersReached),
+                None,
+            ));
         }
         let state = match self.attempt(problem, &state, &quadratic)? {
             Some((theta, point)) => with_point(state, theta, point),
             None => state,
         };
         if self.stalled {
-            return Ok((state.terminate_with(TerminationReason::SolverConverged), None));
+            return Ok((
+                state.terminate_with(TerminationReason::SolverConverged),
+                None,
+            ));
         }
         if self.radius < LAST_RADIUS {
             if let Some(error) = self.failure.take() {
                 return Err(error.into());
             }
             let reason = "no step lowers the criterion".to_string();
-            return Ok((state.terminate_with(TerminationReason::SolverExit(reason)), None));
+            return Ok((
+                state.terminate_with(TerminationReason::SolverExit(reason)),
+                None,
+            ));
         }
         Ok((state, None))
     }
@@ -333,26 +392,28 @@ fn objective<'p, 'a>(problem: &'p Problem<Objective<'a>>) -> Result<&'p Objectiv
 }
 
 fn with_point(state: SearchState, theta: Vec<f64>, point: Point) -> SearchState {
-    state.param(theta).cost(point.value).gradient(point.gradient).hessian(point.hessian)
+    state
+        .param(theta)
+        .cost(point.value)
+        .gradient(point.gradient)
+        .hessian(point.hessian)
 }
 
 /// Where a search ended.
 pub struct Found {
     /// Conditioned theta.
     pub theta: Vec<f64>,
-    /// Value and derivatives there.
+    /// Value, gradient and Hessian there.
     pub point: Point,
-    /// Newton decrement there.
-    pub decrement: f64,
-    /// Eigenvalues of the scaled Hessian, ascending.
-    pub eigenvalues: Vec<f64>,
+    /// The other derivatives there; the workspace of the search is at this point, too.
+    pub derivatives: Derivatives,
     /// Why it ended.
     pub stopped: String,
     /// Whether it ended because nothing is left to gain.
     pub converged: bool,
 }
 
-/// Search from `theta`.
+/// Search from `theta`. On return `pls` is at the point found.
 pub fn search(
     model: &Model,
     pls: &mut Pls,
@@ -361,7 +422,7 @@ pub fn search(
     (tolerance, max_evaluations): (f64, usize),
     progress: &Progress,
 ) -> Result<Found, LmmError> {
-    let objective = Objective::new(model, pls, units, progress);
+    let objective = Objective::new(model, &mut *pls, units, progress);
     let result = Executor::new(objective, TrustRegion::new(tolerance, max_evaluations))
         .configure(|s| s.param(theta).max_iters(u64::MAX))
         .ctrlc(false)
@@ -372,21 +433,31 @@ pub fn search(
         })?;
     let mut state = result.state;
     let theta = state.take_param().ok_or_else(lost)?;
-    let point = Point {
-        value: state.get_cost(),
-        gradient: state.take_gradient().ok_or_else(lost)?,
-        hessian: state.take_hessian().ok_or_else(lost)?,
-    };
-    let (decrement, eigenvalues) = scaled_curvature(model, units, &theta, &point);
     let reason = state.get_termination_reason().cloned();
-    let converged = reason == Some(TerminationReason::SolverConverged);
-    let stopped = match reason {
-        Some(TerminationReason::MaxItersReached) => "maximum number of evaluations".to_string(),
-        Some(TerminationReason::SolverConverged) => "converged".to_string(),
-        Some(reason) => reason.text().to_string(),
-        None => "unknown".to_string(),
+    let last = result.problem.problem.and_then(|o| o.state.into_inner().1);
+    let (point, derivatives) = match last {
+        Some(derivatives) if pls.theta == theta => (
+            Point {
+                value: state.get_cost(),
+                gradient: state.take_gradient().ok_or_else(lost)?,
+                hessian: state.take_hessian().ok_or_else(lost)?,
+            },
+            derivatives,
+        ),
+        _ => model.run(|| evaluate(model, pls, &theta, progress))?,
     };
-    Ok(Found { theta, point, decrement, eigenvalues, stopped, converged })
+    Ok(Found {
+        theta,
+        point,
+        derivatives,
+        converged: reason == Some(TerminationReason::SolverConverged),
+        stopped: match reason {
+            Some(TerminationReason::MaxItersReached) => "maximum number of evaluations".into(),
+            Some(TerminationReason::SolverConverged) => "converged".into(),
+            Some(reason) => reason.text().to_string(),
+            None => "unknown".into(),
+        },
+    })
 }
 
 /// Newton decrement and eigenvalues of the Hessian, in natural units.

@@ -25,7 +25,7 @@ use crate::small::{axpy, cholesky, dot, multiply_transpose, solve_lower};
 use crate::trailing::TrailingWork;
 
 /// A residual mean square below this part of the response's: an exact fit.
-const EXACT_FIT: f64 = 1e-17;
+const EXACT_FIT: f64 = 1e-15;
 
 /// What changes with lambda in one chunk of the leading factor.
 #[derive(Debug, Clone)]
@@ -101,17 +101,24 @@ impl Pls {
     ) -> Result<(), LmmError> {
         self.theta.copy_from_slice(theta);
         let lambdas = from_theta(&model.terms, theta);
-        self.lambda =
-            model.factors.iter().map(|f| node_lambda(f, &model.terms, &lambdas)).collect();
+        self.lambda = model
+            .factors
+            .iter()
+            .map(|f| node_lambda(f, &model.terms, &lambdas))
+            .collect();
         self.whiten(model);
         progress.check()?;
         let parallel = model.pool.is_some();
         let size = model.factors[model.layout.leading].size;
         let panels: Vec<&[f64]> = self.leading.iter().map(|c| c.panel.as_slice()).collect();
-        model.trailing.assemble(&model.chunks, &panels, size, &mut self.trailing, parallel);
+        model
+            .trailing
+            .assemble(&model.chunks, &panels, size, &mut self.trailing, parallel);
         progress.check()?;
         let trailing =
-            model.trailing.factorise(&self.lambda, &mut self.trailing, parallel, progress)?;
+            model
+                .trailing
+                .factorise(&self.lambda, &mut self.trailing, parallel, progress)?;
         self.log_determinant =
             trailing + self.leading.iter().map(|c| c.log_determinant).sum::<f64>();
         self.reduce_w(model);
@@ -145,8 +152,9 @@ impl Pls {
                 for k in level[0]..level[1] {
                     let v = &work.panel[k * size..(k + 1) * size];
                     let c = chunk.columns[k] as usize;
-                    for (out, column) in
-                        rows[c * p1..(c + 1) * p1].iter_mut().zip(w.chunks_exact(size))
+                    for (out, column) in rows[c * p1..(c + 1) * p1]
+                        .iter_mut()
+                        .zip(w.chunks_exact(size))
                     {
                         *out += dot(v, column);
                     }
@@ -171,7 +179,11 @@ impl Pls {
             axpy(1.0, &c.squares, &mut self.rx);
         }
         if m > 0 {
-            axpy(-1.0, &multiply_transpose(&self.f, &self.f, m, p1, p1), &mut self.rx);
+            axpy(
+                -1.0,
+                &multiply_transpose(&self.f, &self.f, m, p1, p1),
+                &mut self.rx,
+            );
         }
         if cholesky(&mut self.rx, p1) {
             let r = self.rx[p1 * p1 - 1];

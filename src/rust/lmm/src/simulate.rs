@@ -21,7 +21,10 @@ impl Stream {
         let mut word = || u128::from(split_mix(&mut state));
         let start = (word() << 64) | word();
         let stream = (word() << 64) | word();
-        Stream { generator: Lcg128Xsl64::new(start, stream), normal: Normal::standard() }
+        Stream {
+            generator: Lcg128Xsl64::new(start, stream),
+            normal: Normal::standard(),
+        }
     }
 
     /// Uniform on (0, 1).
@@ -69,6 +72,9 @@ mod tests {
         let x: Vec<f64> = (0..100_000).map(|_| s.normal()).collect();
         let mean = x.iter().sum::<f64>() / 1e5;
         let variance = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.015 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.015 && (variance - 1.0).abs() < 0.02,
+            "{mean} {variance}"
+        );
     }
 }

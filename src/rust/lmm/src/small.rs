@@ -143,7 +143,11 @@ pub fn norm(a: &[f64]) -> f64 {
     if scale == 0.0 || !scale.is_finite() {
         return scale;
     }
-    scale * a.iter().map(|v| (v / scale) * (v / scale)).sum::<f64>().sqrt()
+    scale
+        * a.iter()
+            .map(|v| (v / scale) * (v / scale))
+            .sum::<f64>()
+            .sqrt()
 }
 
 /// Replace `a` (n x n) by `(a + a')/2`.

@@ -42,7 +42,13 @@ impl Pattern {
             Some(p) => p.arrays().1.to_vec(),
             None => (0..n).collect(),
         };
-        Ok(Pattern { n, column_start, rows, symbolic, position })
+        Ok(Pattern {
+            n,
+            column_start,
+            rows,
+            symbolic,
+            position,
+        })
     }
 
     /// Entries of the factor.
@@ -53,7 +59,10 @@ impl Pattern {
     /// Multiplications and additions of a factorisation.
     pub fn flops(&self) -> f64 {
         let (start, _) = self.factor();
-        start.windows(2).map(|c| ((c[1] - c[0]) as f64).powi(2)).sum()
+        start
+            .windows(2)
+            .map(|c| ((c[1] - c[0]) as f64).powi(2))
+            .sum()
     }
 
     fn factor(&self) -> (&[usize], &[usize]) {
@@ -69,14 +78,23 @@ impl Pattern {
         let (start, rows) = self.factor();
         let (r, c) = (a.max(b), a.min(b));
         let from = start[c];
-        from + rows[from..start[c + 1]].binary_search(&r).expect("invariant: the factor holds it")
+        from + rows[from..start[c + 1]]
+            .binary_search(&r)
+            .expect("invariant: the factor holds it")
     }
 
     /// Numerical factor of the matrix with the values `a` (in the order of the pattern).
     pub fn cholesky(&self, a: &[f64], l: &mut [f64]) -> Result<(), LmmError> {
-        let pattern =
-            SymbolicSparseColMatRef::new_checked(self.n, self.n, &self.column_start, None, &self.rows);
-        let scratch = self.symbolic.factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default());
+        let pattern = SymbolicSparseColMatRef::new_checked(
+            self.n,
+            self.n,
+            &self.column_start,
+            None,
+            &self.rows,
+        );
+        let scratch = self
+            .symbolic
+            .factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default());
         let mut memory = MemBuffer::try_new(scratch).map_err(|_| LmmError::Memory {
             bytes: scratch.size_bytes() as u128,
             what: "the sparse factorisation".into(),

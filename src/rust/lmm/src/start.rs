@@ -23,7 +23,9 @@ pub fn start(model: &Model) -> (Vec<f64>, Vec<Vec<f64>>) {
     let noise = noise_variance(model);
     let mut lambdas = Vec::new();
     let mut units = Vec::new();
-    let moments: Vec<Moments> = (0..model.factors.len()).map(|f| moments(model, f)).collect();
+    let moments: Vec<Moments> = (0..model.factors.len())
+        .map(|f| moments(model, f))
+        .collect();
     for (i, t) in model.terms.iter().enumerate() {
         let own = &moments[t.factor];
         let information = mean_information(model, i, own);
@@ -71,7 +73,9 @@ fn moments(model: &Model, f: usize) -> Moments {
     }
     let mut level_of = vec![usize::MAX; m];
     for (level, &start) in model.layout.start[f].iter().enumerate() {
-        let block = model.trailing.diagonal_block(&model.trailing.within, start as usize);
+        let block = model
+            .trailing
+            .diagonal_block(&model.trailing.within, start as usize);
         a[level * size * size..(level + 1) * size * size].copy_from_slice(&block);
         let from = p * m + start as usize;
         z[level * size..(level + 1) * size].copy_from_slice(&model.trailing_w[from..from + size]);
@@ -112,7 +116,11 @@ fn mean_information(model: &Model, term: usize, moments: &Moments) -> Vec<f64> {
     (0..t.p)
         .map(|a| {
             let at = (t.offset + a) * (size + 1);
-            let sum: f64 = moments.a.chunks_exact(size * size).map(|block| block[at]).sum();
+            let sum: f64 = moments
+                .a
+                .chunks_exact(size * size)
+                .map(|block| block[at])
+                .sum();
             sum / levels as f64
         })
         .collect()
@@ -129,7 +137,11 @@ fn term_start(
     let (p, size) = (t.p, model.factors[t.factor].size);
     let mut sigma = vec![0.0; p * p];
     let mut used = 0.0;
-    for (block, z) in moments.a.chunks_exact(size * size).zip(moments.z.chunks_exact(size)) {
+    for (block, z) in moments
+        .a
+        .chunks_exact(size * size)
+        .zip(moments.z.chunks_exact(size))
+    {
         let mut a = vec![0.0; p * p];
         for b in 0..p {
             for i in 0..p {
@@ -140,7 +152,9 @@ fn term_start(
             used += 1.0;
         }
     }
-    sigma.iter_mut().for_each(|v| *v /= f64::max(used, 1.0) * noise);
+    sigma
+        .iter_mut()
+        .for_each(|v| *v /= f64::max(used, 1.0) * noise);
     floored_factor(&sigma, p, information)
 }
 
@@ -173,7 +187,9 @@ fn add_level(sigma: &mut [f64], a: &[f64], z: &[f64], information: &[f64]) -> bo
 /// Lower factor of `sigma` with its eigenvalues floored, in units of the information.
 fn floored_factor(sigma: &[f64], p: usize, information: &[f64]) -> Vec<f64> {
     let root: Vec<f64> = information.iter().map(|v| v.max(1e-300).sqrt()).collect();
-    let scaled: Vec<f64> = (0..p * p).map(|k| sigma[k] * root[k % p] * root[k / p]).collect();
+    let scaled: Vec<f64> = (0..p * p)
+        .map(|k| sigma[k] * root[k % p] * root[k / p])
+        .collect();
     let mut factor = vec![0.0; p * p];
     match eigen(&scaled, p) {
         Some((values, vectors)) => {

@@ -182,7 +182,10 @@ impl Trailing {
             targets: Vec::new(),
         };
         blocks.in_factor = blocks.factor_positions();
-        blocks.targets = chunks.iter().map(|c| self.chunk_targets(c, &blocks)).collect();
+        blocks.targets = chunks
+            .iter()
+            .map(|c| self.chunk_targets(c, &blocks))
+            .collect();
         Ok(Some(blocks))
     }
 
@@ -197,7 +200,11 @@ impl Trailing {
             for level in chunk.start.windows(2) {
                 nodes.clear();
                 let columns = &chunk.columns[level[0]..level[1]];
-                nodes.extend(columns.iter().filter(|&&c| self.block_start[c as usize] == c));
+                nodes.extend(
+                    columns
+                        .iter()
+                        .filter(|&&c| self.block_start[c as usize] == c),
+                );
                 for (k, &a) in nodes.iter().enumerate() {
                     let (a, to) = (a as usize, &mut list[a as usize]);
                     let before = to.len() as f64;
@@ -219,7 +226,10 @@ impl Trailing {
             to.sort_unstable();
             to.dedup();
             let size = self.size_at(a) as f64;
-            entries += to.iter().map(|&b| self.size_at(b as usize) as f64 * size).sum::<f64>();
+            entries += to
+                .iter()
+                .map(|&b| self.size_at(b as usize) as f64 * size)
+                .sum::<f64>();
         }
         (entries <= allowed).then_some(list)
     }
@@ -257,7 +267,9 @@ impl Trailing {
                 let list = &blocks.rows[at..at + len];
                 let mut from = 0;
                 for &a in &columns[own..] {
-                    from += list[from..].binary_search(&a).expect("invariant: in the pattern");
+                    from += list[from..]
+                        .binary_search(&a)
+                        .expect("invariant: in the pattern");
                     targets.push(blocks.value_start[b as usize] + from);
                 }
             }
@@ -280,7 +292,14 @@ impl Trailing {
             }
         }
         let panels: Vec<&[f64]> = chunks.iter().map(|c| c.panel.as_slice()).collect();
-        self.add_squares(-1.0, chunks, &panels, factors[layout.leading].size, &mut b, false);
+        self.add_squares(
+            -1.0,
+            chunks,
+            &panels,
+            factors[layout.leading].size,
+            &mut b,
+            false,
+        );
         self.within = b;
         Ok(())
     }
@@ -386,7 +405,9 @@ impl Trailing {
                     }
                 };
                 if parallel {
-                    b.par_chunks_mut(self.m * TILE).enumerate().for_each(scatter);
+                    b.par_chunks_mut(self.m * TILE)
+                        .enumerate()
+                        .for_each(scatter);
                 } else {
                     b.chunks_mut(self.m * TILE).enumerate().for_each(scatter);
                 }
@@ -425,7 +446,10 @@ impl Trailing {
                     }
                 } else {
                     let vk = &v[k * size..(k + 1) * size];
-                    for (a, va) in columns[own..].iter().zip(v[own * size..].chunks_exact(size)) {
+                    for (a, va) in columns[own..]
+                        .iter()
+                        .zip(v[own * size..].chunks_exact(size))
+                    {
                         out[*a as usize] += sign * dot(va, vk);
                     }
                 }
@@ -474,7 +498,9 @@ impl Trailing {
                     work.factor[c + c * self.m] += 1.0;
                 }
                 dense::cholesky(&mut work.factor, self.m, parallel, progress)?;
-                Ok((0..self.m).map(|c| 2.0 * work.factor[c + c * self.m].ln()).sum())
+                Ok((0..self.m)
+                    .map(|c| 2.0 * work.factor[c + c * self.m].ln())
+                    .sum())
             }
             Storage::Sparse(s) => {
                 progress.check()?;
@@ -658,7 +684,10 @@ impl Trailing {
                 Storage::Dense => (&b[c * self.m + node..(c + 1) * self.m], None),
                 Storage::Sparse(s) => {
                     let (at, len) = s.list[c];
-                    (&b[s.value_start[c]..s.value_start[c] + len], Some(&s.rows[at..at + len]))
+                    (
+                        &b[s.value_start[c]..s.value_start[c] + len],
+                        Some(&s.rows[at..at + len]),
+                    )
                 }
             };
             for j in 0..k {
@@ -707,7 +736,11 @@ impl Trailing {
                 } else {
                     p[*targets.next().expect("invariant: one target per pair")]
                 };
-                let weight = if own + a < block_end { value } else { 2.0 * value };
+                let weight = if own + a < block_end {
+                    value
+                } else {
+                    2.0 * value
+                };
                 axpy(weight, va, &mut t);
             }
             for (j, vk) in v[k * size..(k + 1) * size].iter().enumerate() {
@@ -731,7 +764,10 @@ impl Blocks {
         let mut out = Vec::with_capacity(self.rows.len());
         for (column, &(at, len)) in self.list.iter().enumerate() {
             let rows = &self.rows[at..at + len];
-            out.extend(rows.iter().map(|&r| self.pattern.factor_position(r as usize, column)));
+            out.extend(
+                rows.iter()
+                    .map(|&r| self.pattern.factor_position(r as usize, column)),
+            );
         }
         out
     }
@@ -759,7 +795,9 @@ impl Side {
         };
         for c in order {
             let own = lambda[c + c * size];
-            block[c * len..(c + 1) * len].iter_mut().for_each(|v| *v *= own);
+            block[c * len..(c + 1) * len]
+                .iter_mut()
+                .for_each(|v| *v *= own);
             let others = match self {
                 Side::Inner => c + 1..size,
                 Side::Outer => 0..c,

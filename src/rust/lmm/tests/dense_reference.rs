@@ -21,9 +21,15 @@ fn criterion_beta_u_and_sigma_agree_with_dense_formulas() {
                 expected.criterion
             );
             assert!(distance(&found.theta, &theta) < 1e-12, "plan {k}");
-            assert!(distance(&found.beta, &expected.beta) < 1e-9, "plan {k}: beta");
+            assert!(
+                distance(&found.beta, &expected.beta) < 1e-9,
+                "plan {k}: beta"
+            );
             assert!(distance(&found.u, &expected.u) < 1e-9, "plan {k}: u");
-            assert!((found.sigma - expected.sigma).abs() < 1e-9, "plan {k}: sigma");
+            assert!(
+                (found.sigma - expected.sigma).abs() < 1e-9,
+                "plan {k}: sigma"
+            );
         }
     }
 }
@@ -57,10 +63,15 @@ fn exact_hessian_agrees_with_differences_of_the_gradient() {
         let q = theta.len();
         for t in 0..q {
             let column = differences(&theta, |th| {
-                at(&model, th, false, &Default::default()).expect("evaluates").gradient[t]
+                at(&model, th, false, &Default::default())
+                    .expect("evaluates")
+                    .gradient[t]
             });
             let own = &hessian[t * q..(t + 1) * q];
-            assert!(distance(own, &column) < 2e-5, "plan {k}: {own:?} {column:?}");
+            assert!(
+                distance(own, &column) < 2e-5,
+                "plan {k}: {own:?} {column:?}"
+            );
         }
     }
 }
@@ -83,7 +94,10 @@ fn conditional_covariances_agree_with_dense_formulas() {
             let found = conditional_covariances(&model, &theta, &Default::default())
                 .expect("evaluates")
                 .concat();
-            assert!(distance(&found, &expected) < 1e-9, "plan {k} singular {singular}");
+            assert!(
+                distance(&found, &expected) < 1e-9,
+                "plan {k} singular {singular}"
+            );
         }
     }
 }
@@ -108,13 +122,40 @@ fn sparse_and_dense_trailing_blocks_agree() {
     assert!(distance(&found.beta, &expected.beta) < 1e-8);
     assert!(distance(&found.u, &expected.u) < 1e-8);
     let slopes = differences(&theta, |t| {
-        at(&sparse, t, false, &Default::default()).expect("evaluates").criterion
+        at(&sparse, t, false, &Default::default())
+            .expect("evaluates")
+            .criterion
     });
-    assert!(distance(&found.gradient, &slopes) < 1e-6, "{:?} {slopes:?}", found.gradient);
+    assert!(
+        distance(&found.gradient, &slopes) < 1e-6,
+        "{:?} {slopes:?}",
+        found.gradient
+    );
+    let hessian = at(&sparse, &theta, true, &Default::default())
+        .expect("evaluates")
+        .hessian;
+    let hessian = hessian.expect("asked for");
+    for k in 0..5 {
+        let slopes = differences(&theta, |t| {
+            at(&sparse, t, false, &Default::default())
+                .expect("evaluates")
+                .gradient[k]
+        });
+        assert!(
+            distance(&hessian[k * 5..(k + 1) * 5], &slopes) < 1e-5,
+            "{slopes:?}"
+        );
+    }
     let singular = [0.7, 0.5, 0.2, 0.0, 0.0];
     let zero = at(&sparse, &singular, false, &Default::default()).expect("evaluates");
     let slopes = differences(&singular, |t| {
-        at(&sparse, t, false, &Default::default()).expect("evaluates").criterion
+        at(&sparse, t, false, &Default::default())
+            .expect("evaluates")
+            .criterion
     });
-    assert!(distance(&zero.gradient, &slopes) < 1e-6, "{:?} {slopes:?}", zero.gradient);
+    assert!(
+        distance(&zero.gradient, &slopes) < 1e-6,
+        "{:?} {slopes:?}",
+        zero.gradient
+    );
 }

@@ -51,7 +51,10 @@ fn no_other_start_finds_a_lower_criterion() {
         let model = design.model();
         for seed in 0..6 {
             let start = common::some_theta(seed, &design, seed == 0);
-            let settings = Settings { start: Some(start), ..Settings::default() };
+            let settings = Settings {
+                start: Some(start),
+                ..Settings::default()
+            };
             let other = fit(&model, &settings, &Default::default()).expect("fits");
             assert!(
                 other.solution.criterion > best - 1e-6,
@@ -72,7 +75,14 @@ fn the_gradient_of_the_dense_criterion_vanishes_at_an_inner_optimum() {
 
 #[test]
 fn a_response_without_group_differences_gives_exact_zeros() {
-    let mut design = random_design(3, Plan { terms: &[(0, 6, 1)], n: 60, ..default_plan() });
+    let mut design = random_design(
+        3,
+        Plan {
+            terms: &[(0, 6, 1)],
+            n: 60,
+            ..default_plan()
+        },
+    );
     let codes = design.terms[0].codes.clone();
     for level in 1..=6 {
         let rows: Vec<usize> = (0..60).filter(|&i| codes[i] == level).collect();
@@ -92,11 +102,19 @@ fn a_response_without_group_differences_gives_exact_zeros() {
 #[test]
 fn rescaling_a_covariate_moves_the_reml_criterion_by_its_logarithm() {
     for reml in [true, false] {
-        let design = random_design(11, Plan { reml, ..default_plan() });
+        let design = random_design(
+            11,
+            Plan {
+                reml,
+                ..default_plan()
+            },
+        );
         let before = fitted(&design).solution;
         for c in [1e-12, 1e12] {
             let mut scaled = design.clone();
-            scaled.x[design.n..2 * design.n].iter_mut().for_each(|v| *v *= c);
+            scaled.x[design.n..2 * design.n]
+                .iter_mut()
+                .for_each(|v| *v *= c);
             let after = fitted(&scaled).solution;
             let moved = if reml { 2.0 * f64::ln(c) } else { 0.0 };
             assert!((after.criterion - before.criterion - moved).abs() < 1e-7);
@@ -108,7 +126,13 @@ fn rescaling_a_covariate_moves_the_reml_criterion_by_its_logarithm() {
 
 #[test]
 fn shifting_a_covariate_with_free_intercept_covariance_changes_nothing() {
-    let design = random_design(12, Plan { terms: &[(0, 12, 2)], ..default_plan() });
+    let design = random_design(
+        12,
+        Plan {
+            terms: &[(0, 12, 2)],
+            ..default_plan()
+        },
+    );
     let before = fitted(&design).solution;
     for shift in [2000.0, 1e6] {
         let mut shifted = design.clone();
@@ -118,7 +142,10 @@ fn shifting_a_covariate_with_free_intercept_covariance_changes_nothing() {
         let after = fitted(&shifted).solution;
         assert!((after.criterion - before.criterion).abs() < 1e-6, "{shift}");
         let slope = |t: &[f64]| (t[1] * t[1] + t[2] * t[2]).sqrt();
-        assert!((slope(&after.theta) - slope(&before.theta)).abs() < 1e-6, "{shift}");
+        assert!(
+            (slope(&after.theta) - slope(&before.theta)).abs() < 1e-6,
+            "{shift}"
+        );
     }
 }
 
@@ -154,7 +181,9 @@ fn the_order_of_rows_and_levels_changes_nothing() {
     let mut other = design.clone();
     let from = |i: usize| (i * 7 + 3) % n;
     let permute = |v: &[f64]| -> Vec<f64> {
-        v.chunks(n).flat_map(|c| (0..n).map(|i| c[from(i)]).collect::<Vec<f64>>()).collect()
+        v.chunks(n)
+            .flat_map(|c| (0..n).map(|i| c[from(i)]).collect::<Vec<f64>>())
+            .collect()
     };
     other.x = permute(&design.x);
     other.y = permute(&design.y);
@@ -173,13 +202,22 @@ fn the_order_of_rows_and_levels_changes_nothing() {
 
 #[test]
 fn a_weight_of_two_is_two_rows_at_fixed_theta() {
-    let mut design = random_design(15, Plan { terms: &[(0, 9, 2), (1, 5, 1)], ..default_plan() });
+    let mut design = random_design(
+        15,
+        Plan {
+            terms: &[(0, 9, 2), (1, 5, 1)],
+            ..default_plan()
+        },
+    );
     let n = design.n;
     design.weights = Some((0..n).map(|i| if i % 3 == 0 { 2.0 } else { 1.0 }).collect());
-    let twice: Vec<usize> =
-        (0..n).flat_map(|i| if i % 3 == 0 { vec![i, i] } else { vec![i] }).collect();
+    let twice: Vec<usize> = (0..n)
+        .flat_map(|i| if i % 3 == 0 { vec![i, i] } else { vec![i] })
+        .collect();
     let expand = |v: &[f64]| -> Vec<f64> {
-        v.chunks(n).flat_map(|c| twice.iter().map(|&i| c[i]).collect::<Vec<f64>>()).collect()
+        v.chunks(n)
+            .flat_map(|c| twice.iter().map(|&i| c[i]).collect::<Vec<f64>>())
+            .collect()
     };
     let mut rows = design.clone();
     rows.n = twice.len();
@@ -201,14 +239,20 @@ fn a_weight_of_two_is_two_rows_at_fixed_theta() {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let plan = Plan { n: 12_000, terms: &[(0, 900, 1), (1, 400, 1)], ..default_plan() };
+    let plan = Plan {
+        n: 12_000,
+        terms: &[(0, 900, 1), (1, 400, 1)],
+        ..default_plan()
+    };
     let design = random_design(16, plan);
     let one = fitted(&design).solution;
     let mut data = design.data();
     data.threads = 2;
     let model = lmm::Model::new(&data, &Default::default()).expect("a valid design");
     assert!(model.pool.is_some());
-    let two = fit(&model, &Settings::default(), &Default::default()).expect("fits").solution;
+    let two = fit(&model, &Settings::default(), &Default::default())
+        .expect("fits")
+        .solution;
     assert!((one.criterion - two.criterion).abs() < 1e-9);
     assert!(distance(&one.theta, &two.theta) < 1e-9);
     assert!(distance(&one.u, &two.u) < 1e-9);
@@ -235,7 +279,9 @@ fn redundant_fixed_effects_are_left_out() {
     let mut design = random_design(18, default_plan());
     let n = design.n;
     let before = fitted(&design).solution;
-    let copy: Vec<f64> = (0..n).map(|i| design.x[n + i] - 2.0 * design.x[i]).collect();
+    let copy: Vec<f64> = (0..n)
+        .map(|i| design.x[n + i] - 2.0 * design.x[i])
+        .collect();
     design.x.extend(copy);
     design.p = 4;
     assert_eq!(design.model().fixed.kept, vec![0, 1, 2]);

@@ -225,9 +225,7 @@ pub fn random_design(seed: u64, plan: Plan) -> Design {
                 .map(|i| {
                     let random = if i < levels { i } else { s.below(levels) };
                     match codes.last() {
-                        Some(inner) if plan.nested => {
-                            (inner[i] - 1) % levels as i32 + 1
-                        }
+                        Some(inner) if plan.nested => (inner[i] - 1) % levels as i32 + 1,
                         _ => random as i32 + 1,
                     }
                 })
@@ -242,10 +240,17 @@ pub fn random_design(seed: u64, plan: Plan) -> Design {
             }
             z
         });
-        terms.push(OwnTerm { factor, levels, codes: codes[factor].clone(), z, p: columns });
+        terms.push(OwnTerm {
+            factor,
+            levels,
+            codes: codes[factor].clone(),
+            z,
+            p: columns,
+        });
     }
-    let mut y: Vec<f64> =
-        (0..n).map(|i| 2.0 + x[n + i] - 0.5 * x[2 * n + i] + s.normal()).collect();
+    let mut y: Vec<f64> = (0..n)
+        .map(|i| 2.0 + x[n + i] - 0.5 * x[2 * n + i] + s.normal())
+        .collect();
     for t in &terms {
         let b: Vec<f64> = (0..t.levels * t.p).map(|_| 0.8 * s.normal()).collect();
         for (i, v) in y.iter_mut().enumerate() {
@@ -260,7 +265,9 @@ pub fn random_design(seed: u64, plan: Plan) -> Design {
         p,
         x,
         y,
-        weights: plan.weights.then(|| (0..n).map(|_| 0.3 + 2.0 * s.uniform()).collect()),
+        weights: plan
+            .weights
+            .then(|| (0..n).map(|_| 0.3 + 2.0 * s.uniform()).collect()),
         offset: plan.offset.then(|| (0..n).map(|_| s.normal()).collect()),
         terms,
         reml: plan.reml,
@@ -269,19 +276,62 @@ pub fn random_design(seed: u64, plan: Plan) -> Design {
 
 /// The plans that most properties are tested on.
 pub fn plans() -> Vec<Plan> {
-    let base =
-        Plan { n: 60, reml: true, weights: false, offset: false, terms: &[(0, 8, 1)], nested: false };
+    let base = Plan {
+        n: 60,
+        reml: true,
+        weights: false,
+        offset: false,
+        terms: &[(0, 8, 1)],
+        nested: false,
+    };
     vec![
         base,
-        Plan { reml: false, ..base },
-        Plan { terms: &[(0, 7, 2)], ..base },
-        Plan { terms: &[(0, 7, 2)], reml: false, weights: true, offset: true, ..base },
-        Plan { terms: &[(0, 9, 1), (1, 5, 1)], weights: true, ..base },
-        Plan { terms: &[(0, 12, 1), (1, 4, 1)], nested: true, ..base },
-        Plan { terms: &[(0, 12, 2), (1, 4, 2)], nested: true, reml: false, ..base },
-        Plan { terms: &[(0, 6, 2), (1, 5, 3)], offset: true, ..base },
-        Plan { terms: &[(0, 6, 1), (0, 6, 1), (1, 5, 2)], ..base },
-        Plan { terms: &[(0, 8, 1), (1, 5, 1), (2, 3, 2)], reml: false, weights: true, ..base },
+        Plan {
+            reml: false,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 7, 2)],
+            ..base
+        },
+        Plan {
+            terms: &[(0, 7, 2)],
+            reml: false,
+            weights: true,
+            offset: true,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 9, 1), (1, 5, 1)],
+            weights: true,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 12, 1), (1, 4, 1)],
+            nested: true,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 12, 2), (1, 4, 2)],
+            nested: true,
+            reml: false,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 6, 2), (1, 5, 3)],
+            offset: true,
+            ..base
+        },
+        Plan {
+            terms: &[(0, 6, 1), (0, 6, 1), (1, 5, 2)],
+            ..base
+        },
+        Plan {
+            terms: &[(0, 8, 1), (1, 5, 1), (2, 3, 2)],
+            reml: false,
+            weights: true,
+            ..base
+        },
     ]
 }
 
@@ -308,5 +358,8 @@ pub fn some_theta(seed: u64, design: &Design, singular: bool) -> Vec<f64> {
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let scale = a.iter().chain(b).fold(1.0f64, |m, v| m.max(v.abs()));
-    a.iter().zip(b).fold(0.0f64, |m, (x, y)| m.max((x - y).abs())) / scale
+    a.iter()
+        .zip(b)
+        .fold(0.0f64, |m, (x, y)| m.max((x - y).abs()))
+        / scale
 }

@@ -1,0 +1,265 @@
+//! The trace `T_st = tr(P0 V_s P0 V_t)` of the exact second derivatives, three ways.
+//!
+//! T needs all blocks of `N = Z'P0 Z`. With one factor N is block diagonal but for the fixed
+//! effects; with few random effects N is formed; otherwise T is what central differences of the
+//! exact gradient leave when the other parts of the Hessian are taken out.
+
+use faer::{Mat, MatRef};
+
+use crate::criterion::Derivatives;
+use crate::curvature::Curvature;
+use crate::error::LmmError;
+use crate::model::Model;
+use crate::pls::Pls;
+use crate::progress::Progress;
+use crate::small::{axpy, dot, multiply, multiply_transpose, symmetrise, transpose};
+
+/// Step of the differences, relative to the natural unit of a parameter.
+const DIFFERENCE: f64 = 1e-4;
+/// Multiplications that forming N may cost in every evaluation.
+const DENSE_WORK: f64 = 3e7;
+
+/// Whether T costs no more than an evaluation.
+pub fn is_cheap(model: &Model) -> bool {
+    model.trailing.m == 0 || (model.trailing.kind() == "dense" && dense_work(model) < DENSE_WORK)
+}
+
+fn dense_work(model: &Model) -> f64 {
+    let leading = &model.factors[model.layout.leading];
+    let (q1, m) = (
+        (leading.levels * leading.size) as f64,
+        model.trailing.m as f64,
+    );
+    let moments: f64 = model.terms.iter().map(|t| (t.p * t.p) as f64).sum();
+    2.0 * m * m * (m + q1) + q1 * q1 * m + (q1 + m) * (q1 + m) * moments
+}
+
+/// T where [`is_cheap`] says so.
+pub fn trace(model: &Model, pls: &Pls, d: &Derivatives, curvature: &Curvature) -> Vec<f64> {
+    if model.trailing.m == 0 {
+        curvature.trace_of_one_factor(model, d)
+    } else {
+        curvature.trace_of_all_blocks(model, &all_blocks(model, pls, d))
+    }
+}
+
+impl Curvature {
+    /// T when no factor but one is there: `N` is block diagonal but for the fixed effects.
+    fn trace_of_one_factor(&self, model: &Model, d: &Derivatives) -> Vec<f64> {
+        let f = model.layout.leading;
+        let (size, p) = (model.factors[f].size, if model.reml { model.p } else { 0 });
+        let full: Vec<Vec<f64>> = (0..self.k).map(|t| self.padded(model, t)).collect();
+        let mut trace = vec![0.0; self.k * self.k];
+        let mut fixed = vec![vec![0.0; p * p]; self.k];
+        for level in 0..model.factors[f].levels {
+            let n = &d.n[f][level * size * size..(level + 1) * size * size];
+            let j = &d.j[f][level * size * model.p..(level + 1) * size * model.p];
+            let ns: Vec<Vec<f64>> = full
+                .iter()
+                .map(|s| multiply(n, s, size, size, size))
+                .collect();
+            let sj: Vec<Vec<f64>> = full.iter().map(|s| multiply(s, j, size, size, p)).collect();
+            for s in 0..self.k {
+                axpy(
+                    1.0,
+                    &multiply_transpose(j, &sj[s], size, p, p),
+                    &mut fixed[s],
+                );
+                for t in 0..=s {
+                    let square = dot(&ns[s], &transpose(&ns[t], size, size));
+                    let nsj = multiply(n, &sj[t], size, size, p);
+                    trace[s + t * self.k] += square - 2.0 * dot(&sj[s], &nsj);
+                }
+            }
+        }
+        for s in 0..self.k {
+            for t in 0..=s {
+                let v = trace[s + t * self.k] + dot(&fixed[s], &transpose(&fixed[t], p, p));
+                trace[s + t * self.k] = v;
+                trace[t + s * self.k] = v;
+            }
+        }
+        trace
+    }
+
+    /// T from N as a dense matrix.
+    fn trace_of_all_blocks(&self, model: &Model, n: &Mat<f64>) -> Vec<f64> {
+        let mut trace = vec![0.0; self.k * self.k];
+        for i in 0..model.terms.len() {
+            for j in 0..=i {
+                self.add_pair(model, n, (i, j), &mut trace);
+            }
+        }
+        symmetrise(&mut trace, self.k);
+        trace
+    }
+
+    /// The block of T for terms i and j, through the products of all pairs of entries of N_ij.
+    fn add_pair(&self, model: &Model, n: &Mat<f64>, (i, j): (usize, usize), trace: &mut [f64]) {
+        let (pi, pj) = (model.terms[i].p, model.terms[j].p);
+        let (rows, columns) = (node_starts(model, i), node_starts(model, j));
+        let width = pi * pj;
+        let mut products = vec![0.0; width * width];
+        let mut block = vec![0.0; width];
+        for &c in &columns {
+            for &r in &rows {
+                for b in 0..pj {
+                    for a in 0..pi {
+                        block[a + b * pi] = n[(r + a, c + b)];
+                    }
+                }
+                for (v, to) in block.iter().zip(products.chunks_exact_mut(width)) {
+                    axpy(*v, &block, to);
+                }
+            }
+        }
+        let of = |term: usize| (0..self.k).filter(move |&t| self.parameters[t].term == term);
+        for s in of(i) {
+            for t in of(j) {
+                let v = contract(&products, &self.directions[s], &self.directions[t], pi, pj);
+                trace[s + t * self.k] = v;
+                trace[t + s * self.k] = v;
+            }
+        }
+    }
+
+    /// T from central differences of the exact gradient, in the conditioned columns.
+    pub fn trace_by_differences(
+        &self,
+        model: &Model,
+        pls: &mut Pls,
+        units: &[f64],
+        progress: &Progress,
+    ) -> Result<Vec<f64>, LmmError> {
+        let at = pls.theta.clone();
+        let mut hessian = vec![0.0; self.k * self.k];
+        for t in 0..self.k {
+            let step = DIFFERENCE * units[t];
+            let mut slope = vec![0.0; self.k];
+            for sign in [1.0, -1.0] {
+                let mut theta = at.clone();
+                theta[t] += sign * step;
+                pls.update(model, &theta, progress)?;
+                let d = Derivatives::new(model, pls, progress)?;
+                axpy(sign / (2.0 * step), &d.gradient, &mut slope);
+            }
+            hessian[t * self.k..(t + 1) * self.k].copy_from_slice(&slope);
+        }
+        symmetrise(&mut hessian, self.k);
+        pls.update(model, &at, progress)?;
+        let mut trace = self.combine(2.0);
+        axpy(-1.0, &hessian, &mut trace);
+        Ok(trace)
+    }
+
+    /// `S_t` within the node of its factor.
+    fn padded(&self, model: &Model, t: usize) -> Vec<f64> {
+        let term = &model.terms[self.parameters[t].term];
+        let size = model.factors[term.factor].size;
+        let mut full = vec![0.0; size * size];
+        for b in 0..term.p {
+            for a in 0..term.p {
+                full[term.offset + a + (term.offset + b) * size] =
+                    self.directions[t][a + b * term.p];
+            }
+        }
+        full
+    }
+}
+
+/// `sum of N[a, b] S_t[b, d] N[c, d] S_s[a, c]` from the products `N[a, b] N[c, d]`.
+fn contract(products: &[f64], s: &[f64], t: &[f64], pi: usize, pj: usize) -> f64 {
+    let width = pi * pj;
+    let mut sum = 0.0;
+    for (ab, row) in products.chunks_exact(width).enumerate() {
+        let (a, b) = (ab % pi, ab / pi);
+        for d in 0..pj {
+            let own = &row[d * pi..(d + 1) * pi];
+            sum += t[b + d * pj] * dot(own, &s[a * pi..(a + 1) * pi]);
+        }
+    }
+    sum
+}
+
+/// Where each level of a term stands in N: the leading factor first, then the trailing block.
+fn node_starts(model: &Model, i: usize) -> Vec<usize> {
+    let t = &model.terms[i];
+    let leading = &model.factors[model.layout.leading];
+    if t.factor == model.layout.leading {
+        return (0..leading.levels)
+            .map(|l| l * leading.size + t.offset)
+            .collect();
+    }
+    let q1 = leading.levels * leading.size;
+    model.layout.start[t.factor]
+        .iter()
+        .map(|&s| q1 + s as usize + t.offset)
+        .collect()
+}
+
+/// `N = Z'P0 Z` as a dense matrix. With `Y` the rows `G_j'V_j` of the leading levels:
+/// `N_11 = diag(G_j'G_j) - Y P Y'`, `N_12 = Y (I - P B)`, `N_22 = B (I - P B)`.
+fn all_blocks(model: &Model, pls: &Pls, d: &Derivatives) -> Mat<f64> {
+    let m = model.trailing.m;
+    let full = |values: &[f64]| {
+        let lower = MatRef::from_column_major_slice(values, m, m);
+        Mat::from_fn(m, m, |i, j| lower[(i.max(j), i.min(j))])
+    };
+    let (b, p) = (full(&pls.trailing.b), full(&pls.trailing.p));
+    let (y, squares) = leading_rows(model, pls);
+    let q1 = y.nrows();
+    let pb = &p * &b;
+    let mut n = Mat::zeros(q1 + m, q1 + m);
+    n.submatrix_mut(0, 0, q1, q1)
+        .copy_from(squares - (&y * &p) * y.transpose());
+    let across = &y - &y * &pb;
+    n.submatrix_mut(0, q1, q1, m).copy_from(&across);
+    n.submatrix_mut(q1, 0, m, q1).copy_from(across.transpose());
+    n.submatrix_mut(q1, q1, m, m).copy_from(&b - &b * &pb);
+    if model.reml {
+        let j = fixed_rows(model, d);
+        n -= &j * j.transpose();
+    }
+    n
+}
+
+/// Y and `diag(G_j'G_j)`.
+fn leading_rows(model: &Model, pls: &Pls) -> (Mat<f64>, Mat<f64>) {
+    let leading = &model.factors[model.layout.leading];
+    let (size, q1) = (leading.size, leading.levels * leading.size);
+    let mut y = Mat::zeros(q1, model.trailing.m);
+    let mut squares = Mat::zeros(q1, q1);
+    for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
+        for (j, at) in chunk.start.windows(2).enumerate() {
+            let row = (chunk.first + j) * size;
+            let g = &work.g[j * size * size..(j + 1) * size * size];
+            for a in 0..size {
+                let ga = &g[a * size..(a + 1) * size];
+                for (c, v) in (at[0]..at[1]).zip(work.panel[at[0] * size..].chunks_exact(size)) {
+                    y[(row + a, chunk.columns[c] as usize)] = dot(ga, v);
+                }
+                for b in 0..size {
+                    squares[(row + a, row + b)] = dot(ga, &g[b * size..(b + 1) * size]);
+                }
+            }
+        }
+    }
+    (y, squares)
+}
+
+/// J of all levels (q x p), in the order of N.
+fn fixed_rows(model: &Model, d: &Derivatives) -> Mat<f64> {
+    let mut j = Mat::zeros(model.q(), model.p);
+    for (i, t) in model.terms.iter().enumerate() {
+        let size = model.factors[t.factor].size;
+        for (level, row) in node_starts(model, i).into_iter().enumerate() {
+            for k in 0..model.p {
+                let from = (level * model.p + k) * size + t.offset;
+                for a in 0..t.p {
+                    j[(row + a, k)] = d.j[t.factor][from + a];
+                }
+            }
+        }
+    }
+    j
+}
