@@ -10,7 +10,8 @@ classic <- list(
   cake_linear = list(angle ~ recipe + temp + (1 | replicate) + (1 | recipe:replicate), "cake"),
   sleep_slope = list(Reaction ~ Days + (Days | Subject), "sleepstudy"),
   sleep_split = list(Reaction ~ Days + (Days || Subject), "sleepstudy"),
-  sleep_two_terms = list(Reaction ~ Days + (1 | Subject) + (0 + Days | Subject), "sleepstudy")
+  sleep_two_terms = list(Reaction ~ Days + (1 | Subject) + (0 + Days | Subject), "sleepstudy"),
+  ratings = list(y ~ service + (1 | s) + (1 | d) + (1 | dept), "InstEval")
 )
 
 # lme4's settings that drive each optimiser as far as it goes.
@@ -19,19 +20,20 @@ tight_controls <- function() {
     lme4::lmerControl(optimizer = optimizer, calc.derivs = FALSE, optCtrl = list(...))
   }
   list(
-    control("nloptwrap", xtol_abs = 1e-12, ftol_abs = 1e-13, maxeval = 20000),
-    control("nloptwrap", algorithm = "NLOPT_LN_NELDERMEAD", xtol_abs = 1e-12, ftol_abs = 1e-13,
-      maxeval = 20000),
-    control("bobyqa", rhoend = 1e-10, maxfun = 20000),
-    control("Nelder_Mead", FtolAbs = 1e-13, FtolRel = 1e-16, XtolRel = 1e-12, maxfun = 20000)
+    nloptwrap = control("nloptwrap", xtol_abs = 1e-12, ftol_abs = 1e-13, maxeval = 20000),
+    simplex = control("nloptwrap", algorithm = "NLOPT_LN_NELDERMEAD", xtol_abs = 1e-12,
+      ftol_abs = 1e-13, maxeval = 20000),
+    bobyqa = control("bobyqa", rhoend = 1e-10, maxfun = 20000),
+    Nelder_Mead = control("Nelder_Mead", FtolAbs = 1e-13, FtolRel = 1e-16, XtolRel = 1e-12,
+      maxfun = 20000)
   )
 }
 
 classic_data <- function(name) getExportedValue("lme4", name)
 
 # Of several fits the one with the lowest criterion.
-best_of_lme4 <- function(formula, data, REML) {
-  fits <- lapply(tight_controls(), function(control) {
+best_of_lme4 <- function(formula, data, REML, controls) {
+  fits <- lapply(controls, function(control) {
     suppressWarnings(suppressMessages(lme4::lmer(formula, data, REML = REML, control = control)))
   })
   fits[[which.min(vapply(fits, lme4_criterion, 0))]]
@@ -61,11 +63,11 @@ expect_near_effects <- function(ours, theirs, sigma, label) {
   }
 }
 
-expect_lme4s_best <- function(model, REML) {
+expect_lme4s_best <- function(model, REML, controls = tight_controls()) {
   formula <- classic[[model]][[1]]
   data <- classic_data(classic[[model]][[2]])
   label <- paste(model, if (REML) "REML" else "ML")
-  theirs <- best_of_lme4(formula, data, REML)
+  theirs <- best_of_lme4(formula, data, REML, controls)
   expect_warning(ours <- suppressMessages(rlmm(formula, data, REML = REML)), NA)
 
   expect_lte(ours$criterion - lme4_criterion(theirs), 1e-6, label = paste(label, "criterion"))
@@ -82,15 +84,16 @@ expect_lme4s_best <- function(model, REML) {
   is_sd <- is.na(expected$var2)
   expect_near(spread$sdcor[is_sd], expected$sdcor[is_sd], 1e-4, paste(label, "sd"))
   if (any(!is_sd)) {
-    expect_near(spread$sdcor[!is_sd], expected$sdcor[!is_sd], 1e-3, paste(label, "cor"))
+    expect_near(spread$sdcor[!is_sd], expected$sdcor[!is_sd], 1e-4, paste(label, "cor"))
   }
   expect_near_effects(ranef(ours, condVar = FALSE), nlme::ranef(theirs, condVar = FALSE),
     sigma(theirs), label)
   expect_true(optinfo(ours)$certificate$certified, label = label)
   expect_identical(isSingular(ours), lme4::isSingular(theirs), label = label)
+  invisible(ours)
 }
 
-for (model in names(classic)) {
+for (model in setdiff(names(classic), "ratings")) {
   test_that(paste("lme4's best optimiser and ours agree on", model), {
     skip_if_not_installed("lme4")
     expect_lme4s_best(model, REML = TRUE)
@@ -109,23 +112,10 @@ test_that("the variance of Dyestuff2 is exactly zero, and the user is told", {
   expect_equal(vcov(fit), vcov(fixed_only), tolerance = 1e-10)
 })
 
-# lme4's search takes minutes here, so its criterion is asked for at our estimates only: the best
-# value known, of several optimisers, is 237721.768774.
-test_that("the ratings of InstEval have the best known criterion, by lme4's own account", {
+# One of lme4's optimisers only, the best here: each takes seconds.
+test_that("lme4's best optimiser and ours agree on the ratings of InstEval", {
   skip_on_cran()
   skip_if_not_installed("lme4")
-  formula <- y ~ service + (1 | s) + (1 | d) + (1 | dept)
-  ratings <- lme4::InstEval
-  expect_warning(fit <- rlmm(formula, ratings, REML = FALSE), NA)
+  fit <- expect_lme4s_best("ratings", REML = FALSE, tight_controls()["bobyqa"])
   expect_lte(fit$criterion - 237721.768774, 1e-6)
-  expect_true(optinfo(fit)$certificate$certified)
-  criterion <- lme4::lmer(formula, ratings, REML = FALSE, devFunOnly = TRUE)
-  expect_lt(abs(criterion(fit$theta) - fit$criterion), 1e-6)
-  theirs <- environment(criterion)$pp
-  expect_equal(unname(fixef(fit)), theirs$delb, tolerance = 1e-6)
-  expect_equal(getME(fit, "u"), theirs$delu, tolerance = 1e-6)
-  expect_equal(unname(vcov(fit)), sigma(fit)^2 * theirs$unsc(), tolerance = 1e-6)
-  effects <- ranef(fit, condVar = FALSE)
-  expect_equal(unlist(lapply(effects[c("s", "d", "dept")], function(x) x[[1]]), use.names = FALSE),
-    theirs$b(1), tolerance = 1e-6)
 })

@@ -9,7 +9,7 @@ stamp <- function(name, text = "") {
 }
 library(rlmm)
 set.seed(1)
-levels <- 6000
+levels <- 5000
 rows <- 200000
 d <- data.frame(a = sample(levels, rows, TRUE), b = sample(levels, rows, TRUE))
 d$y <- rnorm(levels)[d$a] + rnorm(levels)[d$b] + rnorm(rows)
@@ -31,7 +31,10 @@ tryCatch(
   error = function(e) stamp("failed", conditionMessage(e))
 )
 fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
-stamp("after", c(begun, returned, caught, format(fit$criterion, digits = 12)))
+before <- proc.time()[["user.self"]]
+Sys.sleep(1)
+busy <- proc.time()[["user.self"]] - before
+stamp("after", c(begun, returned, caught, format(fit$criterion, digits = 12), busy))
 '
 
 wait_for <- function(file, seconds) {
@@ -77,5 +80,7 @@ test_that("an interrupt stops a long fit, the loop around it, and nothing else",
   after <- stamp("after")[-1]
   expect_identical(after[1:3], c("1", "0", "interrupt"))
   expect_equal(as.numeric(after[4]), 1743.62827196, tolerance = 1e-9)
+  # no thread goes on with what nobody waits for
+  expect_lt(as.numeric(after[5]), 0.5)
   expect_false(file.exists(file.path(folder, "failed")))
 })

@@ -16,6 +16,7 @@
 
 use rayon::prelude::*;
 
+use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::small::{axpy, dot, semidefinite_cholesky, solve_lower, solve_lower_transpose};
 use crate::term::Factor;
@@ -59,50 +60,6 @@ pub struct Rows {
     pub codes: Vec<Vec<u32>>,
     /// First row of each level of the leading factor, and the end.
     pub level_start: Vec<usize>,
-}
-
-/// Where the random effects of the other factors stand in the trailing block.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    /// Index of the leading factor.
-    pub leading: usize,
-    /// The other factors, in the order of their positions.
-    pub trailing: Vec<usize>,
-    /// For each factor, the first position of each level (empty for the leading one).
-    pub start: Vec<Vec<u32>>,
-    /// For each position, the first position of its node.
-    pub block_start: Vec<u32>,
-    /// Number of trailing random effects.
-    pub m: usize,
-}
-
-impl Layout {
-    /// Levels by decreasing number of rows, so that the busy part of the trailing block is compact.
-    pub fn new(factors: &[Factor], leading: usize, counts: &[Vec<usize>]) -> Layout {
-        let mut trailing: Vec<usize> = (0..factors.len()).filter(|&f| f != leading).collect();
-        trailing.sort_by_key(|&f| factors[f].levels * factors[f].size);
-        trailing.reverse();
-        let mut start: Vec<Vec<u32>> = vec![Vec::new(); factors.len()];
-        let mut block_start = Vec::new();
-        for &f in &trailing {
-            let mut order: Vec<usize> = (0..factors[f].levels).collect();
-            order.sort_by_key(|&l| std::cmp::Reverse(counts[f][l]));
-            start[f] = vec![0; factors[f].levels];
-            for l in order {
-                let at = block_start.len() as u32;
-                start[f][l] = at;
-                block_start.extend(std::iter::repeat_n(at, factors[f].size));
-            }
-        }
-        let m = block_start.len();
-        Layout {
-            leading,
-            trailing,
-            start,
-            block_start,
-            m,
-        }
-    }
 }
 
 /// Some consecutive levels of the leading factor, absorbed.

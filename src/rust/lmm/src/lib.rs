@@ -11,13 +11,14 @@
 //! Reading order, which is also the order of the work:
 //! 1. [`model`] and [`term`]: the data as they come; [`conditioning`]: the columns as they are computed with;
 //! 2. [`crossprod`]: one pass over the rows, after which the cost no longer depends on n;
-//! 3. [`trailing`] ([`dense`], [`sparse`]): what remains when the largest factor is absorbed;
+//! 3. [`layout`], [`trailing`] ([`dense`], [`blocks`], [`sparse`]): what remains when the largest factor is absorbed;
 //! 4. [`lambda`], [`pls`]: the penalised least squares problem at one theta;
 //! 5. [`criterion`]: value and exact gradient; [`curvature`]: average-information and exact Hessian;
 //! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`fit`]: the driver.
 
 #![warn(missing_docs)]
 
+pub mod blocks;
 pub mod certificate;
 pub mod conditioning;
 pub mod criterion;
@@ -27,10 +28,12 @@ pub mod dense;
 pub mod error;
 pub mod fit;
 pub mod lambda;
+pub mod layout;
 pub mod model;
 pub mod optimize;
 pub mod pls;
 pub mod progress;
+mod sandwich;
 pub mod simulate;
 pub mod small;
 pub mod sparse;

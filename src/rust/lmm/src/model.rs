@@ -5,9 +5,10 @@ use rayon::ThreadPool;
 use crate::conditioning::{
     condition_term, long_dot, orthonormal_basis, project_out, weighted, Basis, TermColumns,
 };
-use crate::crossprod::{absorb, trailing_within, Chunk, Layout, Rows, ZRows};
+use crate::crossprod::{absorb, trailing_within, Chunk, Rows, ZRows};
 use crate::error::LmmError;
 use crate::lambda::{parameters, Parameter};
+use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::small::{axpy, invert_upper, norm};
 use crate::term::{Factor, Term, TermData};

@@ -7,12 +7,14 @@
 
 use rayon::prelude::*;
 
-use crate::crossprod::{Chunk, Layout, Rows};
+use crate::blocks::Blocks;
+use crate::crossprod::{Chunk, Rows};
 use crate::dense;
 use crate::error::LmmError;
+use crate::layout::{Layout, Nodes};
 use crate::progress::Progress;
+use crate::sandwich::Side;
 use crate::small::{axpy, dot, symmetrise};
-use crate::sparse::Pattern;
 use crate::term::Factor;
 
 /// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache.
@@ -30,24 +32,6 @@ pub enum Storage {
     Sparse(Box<Blocks>),
 }
 
-/// Node blocks: each node's columns share one list of rows.
-pub struct Blocks {
-    /// For each column, the first of its rows in `rows`, and how many there are.
-    list: Vec<(usize, usize)>,
-    /// Row positions, ascending from the node's own.
-    rows: Vec<u32>,
-    /// Start of each column's values; m + 1 entries.
-    value_start: Vec<usize>,
-    /// Pattern and order of the factorisation.
-    pattern: Pattern,
-    /// For each entry of the pattern's lower triangle, where its value stands.
-    lower: Vec<usize>,
-    /// For each value, where it stands in the factor.
-    in_factor: Vec<usize>,
-    /// For each chunk, where the products of each level's panel go, in order.
-    targets: Vec<Vec<usize>>,
-}
-
 /// The trailing block of a model: its pattern and its value when the leading variance is infinite.
 pub struct Trailing {
     /// Number of trailing random effects.
@@ -56,14 +40,8 @@ pub struct Trailing {
     pub storage: Storage,
     /// Within part of B.
     pub within: Vec<f64>,
-    /// For each position, the first of its node.
-    block_start: Vec<u32>,
-    /// For each position, the factor.
-    factor_of: Vec<u32>,
-    /// Size of a node of each factor.
-    sizes: Vec<usize>,
-    /// For each position, where its column stands among all diagonal blocks.
-    block_offset: Vec<usize>,
+    /// What stands where.
+    nodes: Nodes,
 }
 
 /// Everything that changes with lambda.
@@ -90,26 +68,12 @@ impl Trailing {
         layout: &Layout,
         available_bytes: f64,
     ) -> Result<Trailing, LmmError> {
-        let mut factor_of = vec![0u32; layout.m];
-        for &f in &layout.trailing {
-            for &start in &layout.start[f] {
-                factor_of[start as usize..start as usize + factors[f].size].fill(f as u32);
-            }
-        }
         let mut trailing = Trailing {
             m: layout.m,
             storage: Storage::Dense,
             within: Vec::new(),
-            block_start: layout.block_start.clone(),
-            factor_of,
-            sizes: factors.iter().map(|f| f.size).collect(),
-            block_offset: Vec::new(),
+            nodes: Nodes::new(factors, layout),
         };
-        let mut offset = 0;
-        for c in 0..trailing.m {
-            trailing.block_offset.push(offset);
-            offset += trailing.size_at(c);
-        }
         trailing.choose(chunks, available_bytes)?;
         trailing.form_within(rows, chunks, factors, layout)?;
         Ok(trailing)
@@ -139,142 +103,13 @@ impl Trailing {
         }
         let dense_bytes = 4.0 * 8.0 * m * m;
         let fits = dense_bytes < available_bytes;
-        let Some(blocks) = self.blocks(chunks, if fits { 0.25 } else { 1.0 })? else {
+        let Some(blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })? else {
             return Ok(());
         };
         if !fits || blocks.pattern.flops() * DENSE_ADVANTAGE < m * m * m / 3.0 {
             self.storage = Storage::Sparse(Box::new(blocks));
         }
         Ok(())
-    }
-
-    /// The pattern of B, or `None` as soon as more than `limit` of the lower triangle is filled.
-    fn blocks(&self, chunks: &[Chunk], limit: f64) -> Result<Option<Blocks>, LmmError> {
-        let neighbours = match self.neighbours(chunks, limit) {
-            Some(n) => n,
-            None => return Ok(None),
-        };
-        let (mut list, mut rows, mut value_start) = (Vec::new(), Vec::new(), vec![0]);
-        for column in 0..self.m {
-            let node = self.block_start[column] as usize;
-            if node == column {
-                list.push((rows.len(), 0));
-                let size = self.size_at(node);
-                rows.extend(node as u32..(node + size) as u32);
-                for &other in &neighbours[node] {
-                    rows.extend(other..other + self.size_at(other as usize) as u32);
-                }
-                let last = list.len() - 1;
-                list[last].1 = rows.len() - list[last].0;
-            } else {
-                list.push(list[node]);
-            }
-            value_start.push(value_start[column] + list[column].1);
-        }
-        let (pattern, lower) = self.lower_pattern(&list, &rows, &value_start)?;
-        let mut blocks = Blocks {
-            list,
-            rows,
-            value_start,
-            pattern,
-            lower,
-            in_factor: Vec::new(),
-            targets: Vec::new(),
-        };
-        blocks.in_factor = blocks.factor_positions();
-        blocks.targets = chunks
-            .iter()
-            .map(|c| self.chunk_targets(c, &blocks))
-            .collect();
-        Ok(Some(blocks))
-    }
-
-    /// For each node, the later nodes that share a level of the leading factor with it, ascending.
-    fn neighbours(&self, chunks: &[Chunk], limit: f64) -> Option<Vec<Vec<u32>>> {
-        let mut list: Vec<Vec<u32>> = vec![Vec::new(); self.m];
-        let mut distinct = vec![64; self.m];
-        let allowed = limit * 0.5 * (self.m as f64) * (self.m as f64);
-        let mut entries = 0.0;
-        let mut nodes = Vec::new();
-        for chunk in chunks {
-            for level in chunk.start.windows(2) {
-                nodes.clear();
-                let columns = &chunk.columns[level[0]..level[1]];
-                nodes.extend(
-                    columns
-                        .iter()
-                        .filter(|&&c| self.block_start[c as usize] == c),
-                );
-                for (k, &a) in nodes.iter().enumerate() {
-                    let (a, to) = (a as usize, &mut list[a as usize]);
-                    let before = to.len() as f64;
-                    to.extend_from_slice(&nodes[k + 1..]);
-                    if to.len() > 2 * distinct[a] {
-                        to.sort_unstable();
-                        to.dedup();
-                        distinct[a] = to.len().max(64);
-                    }
-                    entries += (to.len() as f64 - before) * (self.size_at(a) as f64).powi(2);
-                }
-                if entries > 3.0 * allowed + 1e6 {
-                    return None;
-                }
-            }
-        }
-        let mut entries = 0.0;
-        for (a, to) in list.iter_mut().enumerate() {
-            to.sort_unstable();
-            to.dedup();
-            let size = self.size_at(a) as f64;
-            entries += to
-                .iter()
-                .map(|&b| self.size_at(b as usize) as f64 * size)
-                .sum::<f64>();
-        }
-        (entries <= allowed).then_some(list)
-    }
-
-    fn lower_pattern(
-        &self,
-        list: &[(usize, usize)],
-        rows: &[u32],
-        value_start: &[usize],
-    ) -> Result<(Pattern, Vec<usize>), LmmError> {
-        let (mut start, mut index, mut from) = (vec![0], Vec::new(), Vec::new());
-        for column in 0..self.m {
-            let (at, len) = list[column];
-            for k in 0..len {
-                if rows[at + k] as usize >= column {
-                    index.push(rows[at + k] as usize);
-                    from.push(value_start[column] + k);
-                }
-            }
-            start.push(index.len());
-        }
-        let len = index.len();
-        let lower = sprs::CsMat::try_new_csc((self.m, self.m), start, index, vec![(); len])
-            .map_err(|(.., e)| LmmError::Internal(format!("pattern of the trailing block: {e}")))?;
-        Ok((Pattern::new(&lower)?, from))
-    }
-
-    fn chunk_targets(&self, chunk: &Chunk, blocks: &Blocks) -> Vec<usize> {
-        let mut targets = Vec::new();
-        for level in chunk.start.windows(2) {
-            let columns = &chunk.columns[level[0]..level[1]];
-            for (k, &b) in columns.iter().enumerate() {
-                let own = k - (b - self.block_start[b as usize]) as usize;
-                let (at, len) = blocks.list[b as usize];
-                let list = &blocks.rows[at..at + len];
-                let mut from = 0;
-                for &a in &columns[own..] {
-                    from += list[from..]
-                        .binary_search(&a)
-                        .expect("invariant: in the pattern");
-                    targets.push(blocks.value_start[b as usize] + from);
-                }
-            }
-        }
-        targets
     }
 
     fn form_within(
@@ -351,10 +186,6 @@ impl Trailing {
         }
     }
 
-    fn size_at(&self, position: usize) -> usize {
-        self.sizes[self.factor_of[position] as usize]
-    }
-
     /// Memory for the values at one lambda.
     pub fn work(&self) -> Result<TrailingWork, LmmError> {
         let len = self.value_len();
@@ -362,7 +193,7 @@ impl Trailing {
             Storage::Dense => (len, 0),
             Storage::Sparse(s) => (s.pattern.factor_len(), s.pattern.factor_len()),
         };
-        let blocks = (0..self.m).map(|c| self.size_at(c)).sum();
+        let blocks = (0..self.m).map(|c| self.nodes.size_at(c)).sum();
         Ok(TrailingWork {
             b: allocate(len)?,
             factor: allocate(factor)?,
@@ -437,7 +268,7 @@ impl Trailing {
             let to = columns.partition_point(|&c| (c as usize) < end);
             for k in from..to {
                 let c = columns[k] as usize;
-                let own = k - (c - self.block_start[c] as usize);
+                let own = k - (c - self.nodes.block_start[c] as usize);
                 let out = &mut values[(c - first) * self.m..(c - first + 1) * self.m];
                 if size == 1 {
                     let s = sign * v[k];
@@ -471,7 +302,7 @@ impl Trailing {
             let columns = &chunk.columns[level[0]..level[1]];
             let v = &panel[level[0] * size..level[1] * size];
             for (k, &c) in columns.iter().enumerate() {
-                let own = k - (c - self.block_start[c as usize]) as usize;
+                let own = k - (c - self.nodes.block_start[c as usize]) as usize;
                 let vk = &v[k * size..(k + 1) * size];
                 for (va, &to) in v[own * size..].chunks_exact(size).zip(&mut next) {
                     b[to] += sign * dot(va, vk);
@@ -506,7 +337,7 @@ impl Trailing {
                 progress.check()?;
                 self.sandwich(&work.b, &mut work.p, lambda, Side::Inner, parallel);
                 for c in 0..self.m {
-                    let own = c - self.block_start[c] as usize;
+                    let own = c - self.nodes.block_start[c] as usize;
                     work.p[s.value_start[c] + own] += 1.0;
                 }
                 let lower: Vec<f64> = s.lower.iter().map(|&k| work.p[k]).collect();
@@ -541,9 +372,9 @@ impl Trailing {
         }
         self.fill_diagonal_blocks(&mut work.p);
         for c in 0..self.m {
-            let (node, size) = (self.block_start[c] as usize, self.size_at(c));
+            let (node, size) = (self.nodes.block_start[c] as usize, self.nodes.size_at(c));
             let from = self.value_at(node, node) + (c - node) * self.column_len(node);
-            let at = self.block_offset[c];
+            let at = self.nodes.block_offset[c];
             work.inverse_blocks[at..at + size].copy_from_slice(&work.p[from..from + size]);
         }
         self.sandwich_in_place(&mut work.p, lambda, Side::Outer, parallel);
@@ -553,7 +384,7 @@ impl Trailing {
     /// Copy the lower triangle of each diagonal block to its upper one.
     fn fill_diagonal_blocks(&self, values: &mut [f64]) {
         for c in 0..self.m {
-            let node = self.block_start[c] as usize;
+            let node = self.nodes.block_start[c] as usize;
             let (start, len) = (self.value_at(node, node), self.column_len(node));
             for a in 0..c - node {
                 values[start + a + (c - node) * len] = values[start + (c - node) + a * len];
@@ -563,14 +394,14 @@ impl Trailing {
 
     /// Diagonal block of C^-1 at a node.
     pub fn inverse_block(&self, work: &TrailingWork, node: usize) -> Vec<f64> {
-        let size = self.size_at(node);
-        let at = self.block_offset[node];
+        let size = self.nodes.size_at(node);
+        let at = self.nodes.block_offset[node];
         work.inverse_blocks[at..at + size * size].to_vec()
     }
 
     /// Diagonal block of `values` (in B's storage) at a node.
     pub fn diagonal_block(&self, values: &[f64], node: usize) -> Vec<f64> {
-        let size = self.size_at(node);
+        let size = self.nodes.size_at(node);
         let (start, len) = (self.value_at(node, node), self.column_len(node));
         let columns = values[start..].chunks(len).take(size);
         columns.flat_map(|c| c[..size].iter().copied()).collect()
@@ -599,16 +430,16 @@ impl Trailing {
         let mut jobs = Vec::new();
         let (mut rest, mut node) = (values, 0);
         while node < self.m {
-            let size = self.size_at(node);
+            let size = self.nodes.size_at(node);
             let (own, others) = rest.split_at_mut(size * self.column_len(node));
             jobs.push((node, own));
             rest = others;
             node += size;
         }
         let job = |(node, own): (usize, &mut [f64])| {
-            let size = self.size_at(node);
+            let size = self.nodes.size_at(node);
             let len = own.len() / size;
-            side.columns(own, len, size, &lambda[self.factor_of[node] as usize]);
+            side.columns(own, len, size, &lambda[self.nodes.factor_of[node] as usize]);
             for column in own.chunks_exact_mut(len) {
                 self.scale_rows(column, node, lambda, side);
             }
@@ -628,8 +459,8 @@ impl Trailing {
         let mut k = if list.is_none() { node } else { 0 };
         while k < column.len() {
             let position = list.map_or(k, |l| l[k] as usize);
-            let f = self.factor_of[position] as usize;
-            let size = self.sizes[f];
+            let f = self.nodes.factor_of[position] as usize;
+            let size = self.nodes.sizes[f];
             side.rows(&mut column[k..k + size], size, &lambda[f]);
             k += size;
         }
@@ -649,9 +480,13 @@ impl Trailing {
         for column in x.chunks_exact_mut(self.m.max(1)) {
             let mut k = 0;
             while k < self.m {
-                let f = self.factor_of[k] as usize;
-                side.rows(&mut column[k..k + self.sizes[f]], self.sizes[f], &lambda[f]);
-                k += self.sizes[f];
+                let f = self.nodes.factor_of[k] as usize;
+                side.rows(
+                    &mut column[k..k + self.nodes.sizes[f]],
+                    self.nodes.sizes[f],
+                    &lambda[f],
+                );
+                k += self.nodes.sizes[f];
             }
         }
     }
@@ -678,8 +513,8 @@ impl Trailing {
     pub fn multiply(&self, b: &[f64], x: &[f64], k: usize) -> Vec<f64> {
         let mut out = vec![0.0; self.m * k];
         for c in 0..self.m {
-            let node = self.block_start[c] as usize;
-            let own = self.size_at(c);
+            let node = self.nodes.block_start[c] as usize;
+            let own = self.nodes.size_at(c);
             let (values, below) = match &self.storage {
                 Storage::Dense => (&b[c * self.m + node..(c + 1) * self.m], None),
                 Storage::Sparse(s) => {
@@ -726,8 +561,8 @@ impl Trailing {
         let mut t = vec![0.0; size];
         for (k, &c) in columns.iter().enumerate() {
             let c = c as usize;
-            let own = k - (c - self.block_start[c] as usize);
-            let block_end = own + self.size_at(c);
+            let own = k - (c - self.nodes.block_start[c] as usize);
+            let block_end = own + self.nodes.size_at(c);
             t.fill(0.0);
             let dense = matches!(self.storage, Storage::Dense);
             for (a, va) in v[own * size..].chunks_exact(size).enumerate() {
@@ -755,79 +590,6 @@ impl Trailing {
         match &self.storage {
             Storage::Dense => &[],
             Storage::Sparse(s) => &s.targets[chunk],
-        }
-    }
-}
-
-impl Blocks {
-    fn factor_positions(&self) -> Vec<usize> {
-        let mut out = Vec::with_capacity(self.rows.len());
-        for (column, &(at, len)) in self.list.iter().enumerate() {
-            let rows = &self.rows[at..at + len];
-            out.extend(
-                rows.iter()
-                    .map(|&r| self.pattern.factor_position(r as usize, column)),
-            );
-        }
-        out
-    }
-}
-
-/// Which side lambda stands on.
-#[derive(Clone, Copy)]
-enum Side {
-    /// `Lambda' M Lambda`.
-    Inner,
-    /// `Lambda M Lambda'`.
-    Outer,
-}
-
-impl Side {
-    /// `block <- block lambda` (inner) or `block lambda'` (outer), in place.
-    fn columns(self, block: &mut [f64], len: usize, size: usize, lambda: &[f64]) {
-        if size == 1 {
-            block.iter_mut().for_each(|v| *v *= lambda[0]);
-            return;
-        }
-        let order: Vec<usize> = match self {
-            Side::Inner => (0..size).collect(),
-            Side::Outer => (0..size).rev().collect(),
-        };
-        for c in order {
-            let own = lambda[c + c * size];
-            block[c * len..(c + 1) * len]
-                .iter_mut()
-                .for_each(|v| *v *= own);
-            let others = match self {
-                Side::Inner => c + 1..size,
-                Side::Outer => 0..c,
-            };
-            for d in others {
-                let factor = match self {
-                    Side::Inner => lambda[d + c * size],
-                    Side::Outer => lambda[c + d * size],
-                };
-                for i in 0..len {
-                    block[c * len + i] += factor * block[d * len + i];
-                }
-            }
-        }
-    }
-
-    /// `x <- lambda' x` (inner) or `lambda x` (outer), in place.
-    fn rows(self, x: &mut [f64], size: usize, lambda: &[f64]) {
-        match self {
-            _ if size == 1 => x[0] *= lambda[0],
-            Side::Inner => {
-                for c in 0..size {
-                    x[c] = (c..size).map(|a| lambda[a + c * size] * x[a]).sum();
-                }
-            }
-            Side::Outer => {
-                for a in (0..size).rev() {
-                    x[a] = (0..=a).map(|c| lambda[a + c * size] * x[c]).sum();
-                }
-            }
         }
     }
 }
