@@ -39,7 +39,7 @@ fn rust_model(
     threads: i32,
 ) -> Answer {
     let data = model_data(&x, &columns, &y, &weights, &offset, &terms, reml, threads)?;
-    let model = watch_borrowed(|progress| Model::new(&data, progress))?;
+    let model = watch_borrowed(data.is_small(), |progress| Model::new(&data, progress))?;
     let kept: Vec<i32> = model.fixed.kept.iter().map(|&k| k as i32 + 1).collect();
     Ok(list!(
         model = ExternalPtr::new(Handle(Arc::new(model))),
@@ -67,7 +67,7 @@ fn rust_fit(
         start: (!start.is_empty()).then(|| start.to_vec()),
     };
     let shared = Arc::clone(&model);
-    let found = watch(print_after, move |progress| {
+    let found = watch(model.is_small(), print_after, move |progress| {
         fit(&shared, &settings, progress)
     })?;
     Ok(fit_list(&model, &found))
@@ -80,7 +80,7 @@ fn rust_at(model: ExternalPtr<Handle>, theta: Robj, hessian: bool) -> Answer {
     let theta = convert::doubles("theta", &theta)?.to_vec();
     convert::check_theta(&model, &theta)?;
     let shared = Arc::clone(&model);
-    let found = watch(f64::INFINITY, move |progress| {
+    let found = watch(model.is_small(), f64::INFINITY, move |progress| {
         at(&shared, &theta, hessian, progress)
     })?;
     Ok(List::from_pairs(solution_list(&model, &found)))
@@ -93,7 +93,7 @@ fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
     let theta = convert::doubles("theta", &theta)?.to_vec();
     convert::check_theta(&model, &theta)?;
     let shared = Arc::clone(&model);
-    let blocks = watch(f64::INFINITY, move |progress| {
+    let blocks = watch(model.is_small(), f64::INFINITY, move |progress| {
         conditional_covariances(&shared, &theta, progress)
     })?;
     let mut arrays = Vec::new();

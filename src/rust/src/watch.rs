@@ -1,6 +1,7 @@
 //! Run a computation beside R's thread, which polls for an interrupt and prints progress.
 
 use std::ffi::{c_int, c_void};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,19 @@ extern "C" {
     fn R_ToplevelExec(job: extern "C" fn(*mut c_void), data: *mut c_void) -> c_int;
 }
 
+/// A computation that is over before anybody could interrupt it needs no thread of its own.
+fn at_once<T>(
+    job: impl FnOnce(&Progress) -> Result<T, LmmError>,
+) -> (Progress, Result<T, LmmError>) {
+    let progress = Progress::default();
+    let answer = catch_unwind(AssertUnwindSafe(|| job(&progress)));
+    (progress, answer.unwrap_or_else(|_| Err(panicked())))
+}
+
+fn panicked() -> LmmError {
+    LmmError::Internal("a panic in the numerical core".into())
+}
+
 extern "C" fn check(_: *mut c_void) {
     // SAFETY: called on R's thread only, inside R_ToplevelExec, which catches the jump.
     unsafe { R_CheckUserInterrupt() }
@@ -30,9 +44,17 @@ fn interrupted() -> bool {
 /// Run `job`, printing its steps once it has taken `print_after` seconds, on a thread that outlives an interrupt until its own next check: R gets its prompt
 /// back at once.
 pub fn watch<T: Send + 'static>(
+    quick: bool,
     print_after: f64,
     job: impl FnOnce(&Progress) -> Result<T, LmmError> + Send + 'static,
 ) -> Result<T, LmmError> {
+    if quick {
+        let (progress, answer) = at_once(job);
+        if print_after <= 0.0 {
+            print_steps(&progress, 0);
+        }
+        return answer;
+    }
     let progress = Arc::new(Progress::default());
     let shared = Arc::clone(&progress);
     let (send, receive) = channel();
@@ -48,8 +70,12 @@ pub fn watch<T: Send + 'static>(
 
 /// As [`watch`], for a job that borrows R's vectors: it is waited for after an interrupt.
 pub fn watch_borrowed<T: Send>(
+    quick: bool,
     job: impl FnOnce(&Progress) -> Result<T, LmmError> + Send,
 ) -> Result<T, LmmError> {
+    if quick {
+        return at_once(job).1;
+    }
     let progress = Progress::default();
     std::thread::scope(|scope| {
         let (send, receive) = channel();
@@ -85,7 +111,7 @@ fn poll<T>(
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(LmmError::Internal("a panic in the numerical core".into()));
+                return Err(panicked());
             }
         }
     }

@@ -5,6 +5,9 @@ use crate::error::LmmError;
 use crate::layout::Nodes;
 use crate::sparse::Pattern;
 
+/// Up to this size pairs of positions are marked in a table (of 32 MB at most).
+const MARKED: usize = 16384;
+
 /// Node blocks: each node's columns share one list of rows.
 pub struct Blocks {
     /// For each column, the first of its rows in `rows`, and how many there are.
@@ -48,7 +51,7 @@ impl Blocks {
             value_start.push(value_start[column] + list[column].1);
         }
         let (pattern, lower) = lower_pattern(&list, &rows, &value_start)?;
-        let mut blocks = Blocks {
+        Ok(Some(Blocks {
             list,
             rows,
             value_start,
@@ -56,13 +59,16 @@ impl Blocks {
             lower,
             in_factor: Vec::new(),
             targets: Vec::new(),
-        };
-        blocks.in_factor = blocks.factor_positions();
-        blocks.targets = chunks
+        }))
+    }
+
+    /// What is needed only if the blocks are used: where values go to and come from.
+    pub fn finish(&mut self, nodes: &Nodes, chunks: &[Chunk]) {
+        self.in_factor = self.factor_positions();
+        self.targets = chunks
             .iter()
-            .map(|c| blocks.chunk_targets(nodes, c))
+            .map(|c| self.chunk_targets(nodes, c))
             .collect();
-        Ok(Some(blocks))
     }
 
     fn chunk_targets(&self, nodes: &Nodes, chunk: &Chunk) -> Vec<usize> {
@@ -98,11 +104,47 @@ impl Blocks {
     }
 }
 
+/// [`neighbours`] by marking pairs of nodes in a table: quick to see that most are filled.
+fn marked_neighbours(nodes: &Nodes, chunks: &[Chunk], allowed: f64) -> Option<Vec<Vec<u32>>> {
+    let words = nodes.m.div_ceil(64);
+    let mut marked = vec![0u64; nodes.m * words];
+    let mut entries = 0.0;
+    for level in chunks.iter().flat_map(Chunk::level_columns) {
+        for (k, &a) in level.iter().enumerate() {
+            let row = &mut marked[a as usize * words..(a as usize + 1) * words];
+            for &b in &level[k + 1..] {
+                let (word, bit) = (b as usize / 64, 1u64 << (b % 64));
+                entries += if row[word] & bit == 0 { 1.0 } else { 0.0 };
+                row[word] |= bit;
+            }
+        }
+        if entries > allowed {
+            return None;
+        }
+    }
+    let row = |a: usize| -> Vec<u32> {
+        let own = nodes.block_start[a];
+        let later = (a as u32 + 1..nodes.m as u32).filter(|&b| {
+            marked[a * words + b as usize / 64] >> (b % 64) & 1 == 1
+                && nodes.block_start[b as usize] == b
+        });
+        if own == a as u32 {
+            later.collect()
+        } else {
+            Vec::new()
+        }
+    };
+    Some((0..nodes.m).map(row).collect())
+}
+
 /// For each node, the later nodes that share a level of the leading factor with it, ascending.
 fn neighbours(nodes: &Nodes, chunks: &[Chunk], limit: f64) -> Option<Vec<Vec<u32>>> {
     let mut list: Vec<Vec<u32>> = vec![Vec::new(); nodes.m];
     let mut distinct = vec![64; nodes.m];
     let allowed = limit * 0.5 * (nodes.m as f64) * (nodes.m as f64);
+    if nodes.m <= MARKED {
+        return marked_neighbours(nodes, chunks, allowed);
+    }
     let mut entries = 0.0;
     let mut own = Vec::new();
     for chunk in chunks {

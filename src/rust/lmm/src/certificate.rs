@@ -6,7 +6,7 @@
 //! `G Sigma = 0` for the whole matrix, and G positive semidefinite. (In lambda alone a point such
 //! as diag(0, t) can be stationary without being optimal.)
 
-use crate::criterion::Derivatives;
+use crate::derivatives::Derivatives;
 use crate::lambda::from_theta;
 use crate::model::Model;
 use crate::optimize::{scaled_curvature, Point};
@@ -40,6 +40,8 @@ pub struct Certificate {
     pub decrement: f64,
     /// Smallest and largest eigenvalue of the Hessian in natural units.
     pub eigenvalues: (f64, f64),
+    /// Whether a slightly negative eigenvalue belongs to a ridge: steps along it gain nothing.
+    pub flat: bool,
     /// How the Hessian was computed: "exact", or "average information" where that is dear.
     pub hessian: String,
     /// Per term.
@@ -65,6 +67,7 @@ pub fn certify(
     theta: &[f64],
     point: &Point,
     units: &[Vec<f64>],
+    flat: bool,
 ) -> Certificate {
     let kind = if is_cheap(model) {
         "exact"
@@ -76,7 +79,7 @@ pub fn certify(
     let terms: Vec<TermConditions> = (0..model.terms.len())
         .map(|i| conditions(model, d, theta, i).0)
         .collect();
-    let convex = eigenvalues.0 >= -CONVEX * eigenvalues.1.abs();
+    let convex = flat || is_convex(eigenvalues);
     let kkt = terms
         .iter()
         .all(|t| t.stationarity <= GAIN && t.positivity <= GAIN);
@@ -85,12 +88,18 @@ pub fn certify(
         certified,
         decrement,
         eigenvalues,
+        flat,
         hessian: kind.to_string(),
         terms,
         text: String::new(),
     };
     certificate.text = describe(&certificate, convex);
     certificate
+}
+
+/// Whether the smallest eigenvalue is not negative but by rounding.
+pub fn is_convex(eigenvalues: (f64, f64)) -> bool {
+    eigenvalues.0 >= -CONVEX * eigenvalues.1.abs()
 }
 
 fn describe(c: &Certificate, convex: bool) -> String {

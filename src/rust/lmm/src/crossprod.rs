@@ -83,6 +83,13 @@ pub struct Chunk {
     pub within: Vec<f64>,
 }
 
+impl Chunk {
+    /// The trailing positions of each level.
+    pub fn level_columns(&self) -> impl Iterator<Item = &[u32]> {
+        self.start.windows(2).map(|at| &self.columns[at[0]..at[1]])
+    }
+}
+
 /// Absorb the leading factor. On return `rows.w` holds the residuals `[X y]_res`.
 pub fn absorb(
     rows: &mut Rows,
@@ -264,10 +271,16 @@ impl Shared<'_> {
 }
 
 /// `Z_2'W [X y]_res` (m x p1, column-major).
-pub fn trailing_within(rows: &Rows, factors: &[Factor], layout: &Layout) -> Vec<f64> {
+pub fn trailing_within(
+    rows: &Rows,
+    factors: &[Factor],
+    layout: &Layout,
+    progress: &Progress,
+) -> Result<Vec<f64>, crate::LmmError> {
     let (m, p1) = (layout.m, rows.p1);
     let mut out = vec![0.0; m * p1];
     for &f in &layout.trailing {
+        progress.check()?;
         for (i, wi) in rows.w.chunks_exact(p1).enumerate() {
             let start = layout.start[f][rows.codes[f][i] as usize] as usize;
             for (a, v) in rows.z[f].row(i, factors[f].size).iter().enumerate() {
@@ -277,5 +290,5 @@ pub fn trailing_within(rows: &Rows, factors: &[Factor], layout: &Layout) -> Vec<
             }
         }
     }
-    out
+    Ok(out)
 }

@@ -14,11 +14,15 @@
 //! same column of the same lambda. One forward solve per parameter; no pass over the rows. T, which
 //! needs more than the diagonal blocks of N, is in [`crate::trace`].
 
-use crate::criterion::Derivatives;
+use crate::crossprod::Chunk;
+use crate::dense;
+use crate::derivatives::Derivatives;
 use crate::lambda::{from_theta, Parameter};
 use crate::model::Model;
-use crate::pls::Pls;
-use crate::small::{axpy, dot, eigen, multiply, multiply_transpose, solve_lower, transpose};
+use crate::pls::{ChunkWork, Pls};
+use crate::small::{
+    axpy, dot, eigen, multiply, multiply_into, multiply_transpose, solve_lower, transpose,
+};
 
 /// Which columns theta refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,28 +193,6 @@ fn sigma_curvature(
     h
 }
 
-/// `h_t = S_t z` of every level of the term.
-fn working_effects(
-    model: &Model,
-    d: &Derivatives,
-    parameter: &Parameter,
-    direction: &[f64],
-) -> Vec<f64> {
-    let term = &model.terms[parameter.term];
-    let size = model.factors[term.factor].size;
-    let mut h = vec![0.0; d.z[term.factor].len()];
-    for (to, z) in h
-        .chunks_exact_mut(size)
-        .zip(d.z[term.factor].chunks_exact(size))
-    {
-        let own = &mut to[term.offset..term.offset + term.p];
-        for (b, column) in direction.chunks_exact(term.p).enumerate() {
-            axpy(z[term.offset + b], column, own);
-        }
-    }
-    h
-}
-
 /// Q and c.
 fn information(
     model: &Model,
@@ -219,30 +201,21 @@ fn information(
     parameters: &[Parameter],
     directions: &[Vec<f64>],
 ) -> (Vec<f64>, Vec<f64>) {
-    let k = parameters.len();
-    let h: Vec<Vec<f64>> = parameters
-        .iter()
-        .zip(directions)
-        .map(|(p, s)| working_effects(model, d, p, s))
-        .collect();
-    let factor = |t: usize| model.terms[parameters[t].term].factor;
-    let c: Vec<f64> = (0..k).map(|t| dot(&h[t], &d.z[factor(t)]) / d.s2).collect();
-    let mut working = Working::new(model, k);
-    for (t, own) in h.iter().enumerate() {
-        if factor(t) != model.layout.leading {
-            working.add_trailing(model, pls, t, factor(t), own);
+    let mut working = Working::new(model, parameters.len());
+    for (t, direction) in directions.iter().enumerate() {
+        if model.terms[parameters[t].term].factor != model.layout.leading {
+            working.add_trailing(model, d, t, parameters, direction);
         }
     }
-    let leading: Vec<usize> = (0..k)
-        .filter(|&t| factor(t) == model.layout.leading)
-        .collect();
-    working.add_leading(model, pls, &leading, &h);
-    let mut q = working.finish(model, pls);
+    working.reduce_trailing(model, pls);
+    working.add_leading(model, pls, d, parameters, directions);
+    let c = working.c.iter().map(|v| v / d.s2).collect();
+    let mut q = working.finish(model, pls, parameters);
     q.iter_mut().for_each(|v| *v /= d.s2);
     (q, c)
 }
 
-/// The columns `Z h_t` as they go through the elimination.
+/// The columns `Z h_t` as they go through the elimination, `h_t = S_t z` level by level.
 struct Working {
     k: usize,
     /// `Z_2'V1^-1 Z h_t` (m x k).
@@ -253,6 +226,8 @@ struct Working {
     square: Vec<f64>,
     /// h_t of trailing factors (m x k).
     h: Vec<f64>,
+    /// `h_t'z`.
+    c: Vec<f64>,
 }
 
 impl Working {
@@ -264,67 +239,130 @@ impl Working {
             fixed: vec![0.0; model.p * k],
             square: vec![0.0; k * k],
             h: vec![0.0; m * k],
+            c: vec![0.0; k],
         }
     }
 
-    fn add_trailing(&mut self, model: &Model, pls: &Pls, t: usize, f: usize, h: &[f64]) {
-        let (m, size) = (model.trailing.m, model.factors[f].size);
-        let own = &mut self.h[t * m..(t + 1) * m];
-        for (&start, values) in model.layout.start[f].iter().zip(h.chunks_exact(size)) {
-            own[start as usize..start as usize + size].copy_from_slice(values);
+    /// h_t of a parameter of a trailing factor.
+    fn add_trailing(
+        &mut self,
+        model: &Model,
+        d: &Derivatives,
+        t: usize,
+        parameters: &[Parameter],
+        direction: &[f64],
+    ) {
+        let term = &model.terms[parameters[t].term];
+        let (f, m) = (term.factor, model.trailing.m);
+        let levels = d.z[f].chunks_exact(model.factors[f].size);
+        for (&start, z) in model.layout.start[f].iter().zip(levels) {
+            let own = &z[term.offset..term.offset + term.p];
+            let from = t * m + start as usize + term.offset;
+            let h = &mut self.h[from..from + term.p];
+            multiply_into(direction, own, (term.p, term.p, 1), h);
+            self.c[t] += dot(h, own);
         }
-        let product = model.trailing.multiply(&pls.trailing.b, own, 1);
-        for k in 0..model.p {
-            self.fixed[k + t * model.p] = dot(&pls.trailing_w[k * m..(k + 1) * m], own);
-        }
-        self.trailing[t * m..(t + 1) * m].copy_from_slice(&product);
     }
 
-    fn add_leading(&mut self, model: &Model, pls: &Pls, list: &[usize], h: &[Vec<f64>]) {
-        let size = model.factors[model.layout.leading].size;
-        let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
+    /// What the trailing h_t give through B.
+    fn reduce_trailing(&mut self, model: &Model, pls: &Pls) {
+        let (m, p, k) = (model.trailing.m, model.p, self.k);
+        if m > 0 {
+            self.trailing = model.trailing.multiply(&pls.trailing.b, &self.h, k);
+            self.fixed = multiply_transpose(&pls.trailing_w[..m * p], &self.h, m, p, k);
+        }
+    }
+
+    /// The parameters of the leading factor: `G_j h_t` of each level goes into all parts.
+    fn add_leading(
+        &mut self,
+        model: &Model,
+        pls: &Pls,
+        d: &Derivatives,
+        parameters: &[Parameter],
+        directions: &[Vec<f64>],
+    ) {
+        let f = model.layout.leading;
+        let size = model.factors[f].size;
+        let leads = |t: &usize| model.terms[parameters[*t].term].factor == f;
+        let list: Vec<usize> = (0..self.k).filter(leads).collect();
         let mut gh = vec![0.0; size * list.len()];
+        let mut h = vec![0.0; size];
         for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
+            let rows = work.stacked.len() / model.trailing.m.max(1);
+            let mut stacked = vec![0.0; rows * list.len()];
             for (j, at) in chunk.start.windows(2).enumerate() {
                 let g = &work.g[j * size * size..(j + 1) * size * size];
-                let from = (chunk.first + j) * size;
-                for (column, &t) in gh.chunks_exact_mut(size).zip(list) {
-                    column.fill(0.0);
-                    for (b, gb) in g.chunks_exact(size).enumerate() {
-                        axpy(h[t][from + b], gb, column);
+                let z = &d.z[f][(chunk.first + j) * size..(chunk.first + j + 1) * size];
+                for (to, &t) in gh.chunks_exact_mut(size).zip(&list) {
+                    let term = &model.terms[parameters[t].term];
+                    let own = term.offset..term.offset + term.p;
+                    h.fill(0.0);
+                    let shape = (term.p, term.p, 1);
+                    multiply_into(&directions[t], &z[own.clone()], shape, &mut h[own]);
+                    self.c[t] += dot(&h, z);
+                    multiply_into(g, &h, (size, size, 1), to);
+                }
+                self.add_level(model, &list, &gh, (chunk, work), (j, at));
+                if rows > 0 {
+                    for (to, own) in stacked.chunks_exact_mut(rows).zip(gh.chunks_exact(size)) {
+                        to[j * size..(j + 1) * size].copy_from_slice(own);
                     }
                 }
-                let w = &work.w[j * size * p1..(j + 1) * size * p1];
-                for (i, &t) in list.iter().enumerate() {
-                    let own = &gh[i * size..(i + 1) * size];
-                    for (x, column) in self.fixed[t * p..(t + 1) * p]
-                        .iter_mut()
-                        .zip(w.chunks_exact(size))
-                    {
-                        *x += dot(own, column);
-                    }
-                    for (&s, other) in list.iter().zip(gh.chunks_exact(size)) {
-                        self.square[s + t * self.k] += dot(own, other);
-                    }
-                    for c in at[0]..at[1] {
-                        let v = &work.panel[c * size..(c + 1) * size];
-                        self.trailing[chunk.columns[c] as usize + t * m] += dot(own, v);
-                    }
+            }
+            if rows > 0 {
+                self.add_stacked(model, &list, &work.stacked, &stacked);
+            }
+        }
+    }
+
+    fn add_level(
+        &mut self,
+        model: &Model,
+        list: &[usize],
+        gh: &[f64],
+        (chunk, work): (&Chunk, &ChunkWork),
+        (j, at): (usize, &[usize]),
+    ) {
+        let size = model.factors[model.layout.leading].size;
+        let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
+        let w = &work.w[j * size * p1..(j + 1) * size * p1];
+        for (&t, own) in list.iter().zip(gh.chunks_exact(size)) {
+            let fixed = self.fixed[t * p..(t + 1) * p].iter_mut();
+            for (x, column) in fixed.zip(w.chunks_exact(size)) {
+                *x += dot(own, column);
+            }
+            for (&s, other) in list.iter().zip(gh.chunks_exact(size)) {
+                self.square[s + t * self.k] += dot(own, other);
+            }
+            if work.stacked.is_empty() {
+                let columns = &chunk.columns[at[0]..at[1]];
+                let panel = work.panel[at[0] * size..at[1] * size].chunks_exact(size);
+                for (&c, v) in columns.iter().zip(panel) {
+                    self.trailing[c as usize + t * m] += dot(own, v);
                 }
             }
         }
     }
 
+    fn add_stacked(&mut self, model: &Model, list: &[usize], s: &[f64], gh: &[f64]) {
+        let m = model.trailing.m;
+        let product = dense::multiply_transposed(s, gh, m, list.len());
+        for (&t, column) in list.iter().zip(product.chunks_exact(m)) {
+            axpy(1.0, column, &mut self.trailing[t * m..(t + 1) * m]);
+        }
+    }
+
     /// `h_s'Z'P Z h_t`.
-    fn finish(mut self, model: &Model, pls: &Pls) -> Vec<f64> {
+    fn finish(mut self, model: &Model, pls: &Pls, parameters: &[Parameter]) -> Vec<f64> {
         let (k, m, p) = (self.k, model.trailing.m, model.p);
         if m > 0 {
             axpy(
                 1.0,
-                &multiply_transpose(&self.h, &self.trailing, m, k, k),
+                &dense::multiply_transposed(&self.h, &self.trailing, k, k),
                 &mut self.square,
             );
-            self.share_leading(model);
+            self.share_leading(model, parameters);
             model
                 .trailing
                 .lambda_transpose(&pls.lambda, &mut self.trailing);
@@ -332,7 +370,11 @@ impl Working {
                 .trailing
                 .solve_lower(&pls.trailing, &mut self.trailing, k);
             let f = &self.trailing;
-            axpy(-1.0, &multiply_transpose(f, f, m, k, k), &mut self.square);
+            axpy(
+                -1.0,
+                &dense::multiply_transposed(f, f, k, k),
+                &mut self.square,
+            );
             axpy(
                 -1.0,
                 &multiply_transpose(&pls.f[..m * p], f, m, p, k),
@@ -355,8 +397,7 @@ impl Working {
     }
 
     /// A pair of a leading and a trailing parameter was counted in one triangle only.
-    fn share_leading(&mut self, model: &Model) {
-        let parameters = model.parameters();
+    fn share_leading(&mut self, model: &Model, parameters: &[Parameter]) {
         let leads = |t: usize| model.terms[parameters[t].term].factor == model.layout.leading;
         for t in 0..self.k {
             for s in 0..self.k {

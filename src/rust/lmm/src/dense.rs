@@ -152,6 +152,132 @@ pub fn solve_lower_transpose(l: &[f64], m: usize, x: &mut [f64], k: usize) {
     );
 }
 
+/// `out <- A x` for k columns, A given by its lower triangle.
+pub fn multiply_symmetric(a: &[f64], m: usize, x: &[f64], k: usize, out: &mut [f64]) {
+    let a = MatRef::from_column_major_slice(a, m, m);
+    let x = MatRef::from_column_major_slice(x, m, k);
+    let mut out = MatMut::from_column_major_slice_mut(out, m, k);
+    let (lower, strict) = (
+        BlockStructure::TriangularLower,
+        BlockStructure::StrictTriangularUpper,
+    );
+    let whole = BlockStructure::Rectangular;
+    triangular::matmul(
+        out.rb_mut(),
+        whole,
+        Accum::Replace,
+        a,
+        lower,
+        x,
+        whole,
+        1.0,
+        Par::Seq,
+    );
+    let above = a.transpose();
+    triangular::matmul(
+        out,
+        whole,
+        Accum::Add,
+        above,
+        strict,
+        x,
+        whole,
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// `A' B` for A with k columns and B with l.
+pub fn multiply_transposed(a: &[f64], b: &[f64], k: usize, l: usize) -> Vec<f64> {
+    let rows = a.len() / k.max(1);
+    let mut out = vec![0.0; k * l];
+    matmul(
+        MatMut::from_column_major_slice_mut(&mut out, k, l),
+        Accum::Replace,
+        MatRef::from_column_major_slice(a, rows, k).transpose(),
+        MatRef::from_column_major_slice(b, rows, l),
+        1.0,
+        Par::Seq,
+    );
+    out
+}
+
+/// `B <- B + S'S` on the lower triangle and the panels' diagonal blocks, for S with m columns.
+pub fn add_square(s: &[f64], m: usize, b: &mut [f64], parallel: bool) {
+    let s = MatRef::from_column_major_slice(s, s.len() / m, m);
+    let blocks = column_blocks(MatMut::from_column_major_slice_mut(b, m, m));
+    run(
+        blocks.into_iter().enumerate().collect(),
+        parallel,
+        |(k, block)| {
+            let (from, width) = (k * PANEL, block.ncols());
+            let own = block.subrows_mut(from, m - from);
+            let left = s.subcols(from, m - from).transpose();
+            matmul(own, Accum::Add, left, s.subcols(from, width), 1.0, Par::Seq);
+        },
+    );
+}
+
+/// `out <- S A` for S with m columns, A given by its lower triangle.
+pub fn multiply_right(s: &[f64], a: &[f64], m: usize, out: &mut [f64], parallel: bool) {
+    let rows = s.len() / m;
+    let (s, a) = (
+        MatRef::from_column_major_slice(s, rows, m),
+        MatRef::from_column_major_slice(a, m, m),
+    );
+    let blocks = column_blocks(MatMut::from_column_major_slice_mut(out, rows, m));
+    run(
+        blocks.into_iter().enumerate().collect(),
+        parallel,
+        |(k, mut block)| {
+            let (from, width) = (k * PANEL, block.ncols());
+            let (left, own) = (
+                a.submatrix(from, 0, width, from),
+                a.submatrix(from, from, width, width),
+            );
+            let below = a.submatrix(from + width, from, m - from - width, width);
+            matmul(
+                block.rb_mut(),
+                Accum::Replace,
+                s.subcols(0, from),
+                left.transpose(),
+                1.0,
+                Par::Seq,
+            );
+            let here = s.subcols(from, width);
+            let (lower, strict) = (
+                BlockStructure::TriangularLower,
+                BlockStructure::StrictTriangularUpper,
+            );
+            let whole = BlockStructure::Rectangular;
+            triangular::matmul(
+                block.rb_mut(),
+                whole,
+                Accum::Add,
+                here,
+                whole,
+                own,
+                lower,
+                1.0,
+                Par::Seq,
+            );
+            triangular::matmul(
+                block.rb_mut(),
+                whole,
+                Accum::Add,
+                here,
+                whole,
+                own.transpose(),
+                strict,
+                1.0,
+                Par::Seq,
+            );
+            let rest = s.subcols(from + width, m - from - width);
+            matmul(block, Accum::Add, rest, below, 1.0, Par::Seq);
+        },
+    );
+}
+
 fn column_blocks(mut a: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
     let mut blocks = Vec::new();
     while a.ncols() > 0 {

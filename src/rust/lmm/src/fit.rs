@@ -1,18 +1,16 @@
 //! The driver: from a model to its fit.
 
-use crate::certificate::{certify, escape, Certificate};
-use crate::criterion::{
-    conditional_covariance, log_det_rx2, user_fixed_effects, user_random_effects, value,
-    Derivatives,
-};
+use crate::certificate::{certify, escape, is_convex, Certificate, GAIN};
+use crate::criterion::{log_det_rx2, value};
 use crate::curvature::{Coordinates, Curvature};
+use crate::derivatives::Derivatives;
 use crate::error::LmmError;
+use crate::estimates::{conditional_covariance, user_fixed_effects, user_random_effects};
 use crate::lambda::{condition, from_theta, to_theta, uncondition};
 use crate::model::Model;
-use crate::optimize::{evaluate, scale, search, Found};
-use crate::pls::Pls;
+use crate::optimize::{evaluate, lowest_direction, scale, search, Found, Work};
 use crate::progress::{Progress, Step};
-use crate::small::{dot, eigen, lower_factor, multiply, multiply_transpose};
+use crate::small::{axpy, dot, eigen, lower_factor, multiply, multiply_transpose};
 use crate::start::start;
 use crate::trace::{is_cheap, trace};
 
@@ -20,6 +18,10 @@ use crate::trace::{is_cheap, trace};
 const NEGLIGIBLE: f64 = 1e-3;
 /// Rises of the criterion below this are rounding when a boundary is tried.
 const ROUNDING: f64 = 1e-9;
+/// How much larger than the moments the second start of a singular fit is.
+const WIDE: f64 = 30.0;
+/// Lengths, in natural units, of the steps along a direction of slightly negative curvature.
+const ALONG_RIDGE: [f64; 4] = [0.01, -0.01, 0.1, -0.1];
 /// Times that a search is continued from a point that is not optimal.
 const RESTARTS: usize = 8;
 
@@ -94,20 +96,51 @@ pub fn fit(model: &Model, settings: &Settings, progress: &Progress) -> Result<Fi
         Some(theta) => positive_start(model, &condition(&model.terms, theta), &units),
         None => moments,
     };
-    let mut pls = Pls::new(model)?;
+    let mut work = Work::new(model)?;
+    let wide: Vec<f64> = from.iter().map(|t| t * WIDE).collect();
+    let mut found = optimum(model, &mut work, from, (settings, &units), progress)?;
+    if settings.start.is_none() && found.converged && is_cheap(model) && has_zero(model, &found) {
+        // A variance can end at zero where a large one is better: look from the other side, too.
+        let other = optimum(model, &mut work, wide, (settings, &units), progress);
+        found = match other {
+            Ok(other) if other.point.value < found.point.value => other,
+            Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
+            _ => {
+                found.point = model.run(|| evaluate(model, &mut work, &found.theta, progress))?;
+                found
+            }
+        };
+    }
+    finish(model, &mut work, found, &units, progress)
+}
+
+/// Search from a point until nothing is left to gain.
+fn optimum(
+    model: &Model,
+    work: &mut Work,
+    from: Vec<f64>,
+    (settings, units): (&Settings, &[Vec<f64>]),
+    progress: &Progress,
+) -> Result<Found, LmmError> {
     let limits = (settings.tolerance, settings.max_evaluations);
-    let mut found = search(model, &mut pls, &units, from, limits, progress)?;
+    let mut found = search(model, work, units, from, limits, progress)?;
     for _ in 0..RESTARTS {
         if progress.evaluations() >= settings.max_evaluations {
             break;
         }
-        match leave(model, &mut pls, &mut found, progress)? {
-            Some(theta) => found = search(model, &mut pls, &units, theta, limits, progress)?,
+        match leave(model, work, &mut found, progress)? {
+            Some(theta) => found = search(model, work, units, theta, limits, progress)?,
             None => break,
         }
     }
-    let found = drop_negligible(model, &mut pls, found, &units, progress)?;
-    finish(model, &mut pls, found, &units, progress)
+    drop_negligible(model, work, found, units, progress)
+}
+
+/// Whether some direction of a term has no variance.
+fn has_zero(model: &Model, found: &Found) -> bool {
+    let lambdas = from_theta(&model.terms, &found.theta);
+    let mut pairs = model.terms.iter().zip(&lambdas);
+    pairs.any(|(t, l)| (0..t.p).any(|a| l[a + a * t.p] == 0.0))
 }
 
 /// A start must not be stationary by symmetry: a zero column of lambda is given a little variance.
@@ -128,30 +161,28 @@ fn positive_start(model: &Model, theta: &[f64], units: &[Vec<f64>]) -> Vec<f64> 
 /// A better point to continue from, where the KKT conditions fail at a point found.
 fn leave(
     model: &Model,
-    pls: &mut Pls,
+    work: &mut Work,
     found: &mut Found,
     progress: &Progress,
 ) -> Result<Option<Vec<f64>>, LmmError> {
     for power in 0..6 {
         let fraction = 0.25f64.powi(power);
-        let Some(theta) = escape(model, &found.derivatives, &found.theta, fraction) else {
+        let Some(theta) = escape(model, &work.derivatives, &found.theta, fraction) else {
             return Ok(None);
         };
-        if let Ok((point, _)) = model.run(|| evaluate(model, pls, &theta, progress)) {
-            if point.value < found.point.value {
-                return Ok(Some(theta));
-            }
+        let tried = model.run(|| evaluate(model, work, &theta, progress));
+        if tried.is_ok_and(|point| point.value < found.point.value) {
+            return Ok(Some(theta));
         }
+        found.point = model.run(|| evaluate(model, work, &found.theta, progress))?;
     }
-    (found.point, found.derivatives) =
-        model.run(|| evaluate(model, pls, &found.theta, progress))?;
     Ok(None)
 }
 
 /// Directions of negligible variance become exact zeros where the criterion does not mind.
 fn drop_negligible(
     model: &Model,
-    pls: &mut Pls,
+    work: &mut Work,
     found: Found,
     units: &[Vec<f64>],
     progress: &Progress,
@@ -168,19 +199,14 @@ fn drop_negligible(
         return Ok(found);
     }
     let theta = to_theta(&model.terms, &lambdas);
-    let (point, derivatives) = model.run(|| evaluate(model, pls, &theta, progress))?;
+    let point = model.run(|| evaluate(model, work, &theta, progress))?;
     if point.value > found.point.value + ROUNDING + 1e-14 * found.point.value.abs() {
-        pls.update(model, &found.theta, progress)?;
-        let derivatives = Derivatives::new(model, pls, progress)?;
-        return Ok(Found {
-            derivatives,
-            ..found
-        });
+        model.run(|| evaluate(model, work, &found.theta, progress))?;
+        return Ok(found);
     }
     Ok(Found {
         theta,
         point,
-        derivatives,
         ..found
     })
 }
@@ -212,21 +238,41 @@ fn without_negligible(lambda: &[f64], unit: &[f64]) -> Option<Vec<f64>> {
 
 fn finish(
     model: &Model,
-    pls: &mut Pls,
+    work: &mut Work,
     mut found: Found,
     units: &[Vec<f64>],
     progress: &Progress,
 ) -> Result<Fit, LmmError> {
     let steps = progress.steps();
-    let d = &found.derivatives;
-    let mut solution = describe(model, pls, d, &found.theta);
+    let mut solution = describe(model, work, &found.theta);
     if is_cheap(model) {
+        let Work {
+            pls,
+            derivatives: d,
+        } = &*work;
         let inner = Curvature::new(model, pls, d, &found.theta, Coordinates::Conditioned);
         found.point.hessian = inner.exact(&trace(model, pls, d, &inner));
-        let user = second_derivatives(model, pls, d, &solution.theta, units, progress)?;
+        let user = second_derivatives(model, work, &solution.theta, units, progress)?;
         solution.hessian = Some(user);
     }
-    let certificate = certify(model, d, &found.theta, &found.point, units);
+    let mut certificate = certify(
+        model,
+        &work.derivatives,
+        &found.theta,
+        &found.point,
+        units,
+        false,
+    );
+    if !is_convex(certificate.eigenvalues) && is_ridge(model, work, &found, units, progress)? {
+        certificate = certify(
+            model,
+            &work.derivatives,
+            &found.theta,
+            &found.point,
+            units,
+            true,
+        );
+    }
     Ok(Fit {
         solution,
         trace: steps,
@@ -234,6 +280,28 @@ fn finish(
         stopped: found.stopped,
         converged: found.converged,
     })
+}
+
+/// Whether steps along the direction of the smallest eigenvalue gain nothing. Leaves `work` as it is.
+fn is_ridge(
+    model: &Model,
+    work: &mut Work,
+    found: &Found,
+    units: &[Vec<f64>],
+    progress: &Progress,
+) -> Result<bool, LmmError> {
+    let Some(direction) = lowest_direction(model, units, &found.theta, &found.point) else {
+        return Ok(false);
+    };
+    let mut lowest = f64::INFINITY;
+    for length in ALONG_RIDGE {
+        let mut theta = found.theta.clone();
+        axpy(length, &direction, &mut theta);
+        work.pls.update(model, &theta, progress)?;
+        lowest = lowest.min(value(model, &work.pls, model.reml));
+    }
+    model.run(|| evaluate(model, work, &found.theta, progress))?;
+    Ok(lowest >= found.point.value - GAIN)
 }
 
 /// Everything at a given user theta.
@@ -246,42 +314,49 @@ pub fn at(
     hessian: bool,
     progress: &Progress,
 ) -> Result<Solution, LmmError> {
-    let mut pls = Pls::new(model)?;
+    let mut work = Work::new(model)?;
     let conditioned = condition(&model.terms, theta);
-    let (_, d) = model.run(|| evaluate(model, &mut pls, &conditioned, progress))?;
-    let mut solution = describe(model, &pls, &d, &conditioned);
+    model.run(|| evaluate(model, &mut work, &conditioned, progress))?;
+    let mut solution = describe(model, &work, &conditioned);
     if hessian {
         let units = start(model).1;
         let theta = solution.theta.clone();
         solution.hessian = Some(second_derivatives(
-            model, &mut pls, &d, &theta, &units, progress,
+            model, &mut work, &theta, &units, progress,
         )?);
     }
     Ok(solution)
 }
 
-/// Exact second derivatives in the user's theta at the point of `pls`, where it is left.
+/// Exact second derivatives in the user's theta at the point of `work`, where it is left.
 fn second_derivatives(
     model: &Model,
-    pls: &mut Pls,
-    d: &Derivatives,
+    work: &mut Work,
     user: &[f64],
     units: &[Vec<f64>],
     progress: &Progress,
 ) -> Result<Vec<f64>, LmmError> {
+    let Work {
+        pls,
+        derivatives: d,
+    } = &*work;
     let outer = Curvature::new(model, pls, d, user, Coordinates::User);
-    if is_cheap(model) {
+    if is_cheap(model) || model.trailing.m == 0 {
         return Ok(outer.exact(&trace(model, pls, d, &outer)));
     }
     let theta = pls.theta.clone();
     let inner = Curvature::new(model, pls, d, &theta, Coordinates::Conditioned);
     let steps = scale(model, units, &theta);
-    let trace = model.run(|| inner.trace_by_differences(model, pls, &steps, progress))?;
+    let trace = model.run(|| inner.trace_by_differences(model, work, &steps, progress))?;
     Ok(outer.exact(&outer.transfer_trace(&trace, &inner)))
 }
 
-/// The user's quantities at the point of `pls`.
-fn describe(model: &Model, pls: &Pls, d: &Derivatives, conditioned: &[f64]) -> Solution {
+/// The user's quantities at the point of `work`.
+fn describe(model: &Model, work: &Work, conditioned: &[f64]) -> Solution {
+    let Work {
+        pls,
+        derivatives: d,
+    } = work;
     let theta = uncondition(&model.terms, conditioned);
     let (beta, rx) = user_fixed_effects(model, pls);
     let u = user_random_effects(model, d, &theta);
@@ -336,10 +411,10 @@ pub fn conditional_covariances(
     theta: &[f64],
     progress: &Progress,
 ) -> Result<Vec<Vec<f64>>, LmmError> {
-    let mut pls = Pls::new(model)?;
+    let mut work = Work::new(model)?;
     let conditioned = condition(&model.terms, theta);
-    model.run(|| evaluate(model, &mut pls, &conditioned, progress))?;
-    let blocks = conditional_covariance(model, &pls);
+    model.run(|| evaluate(model, &mut work, &conditioned, progress))?;
+    let blocks = conditional_covariance(model, &work.pls);
     Ok(model
         .terms
         .iter()

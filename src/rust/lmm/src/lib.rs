@@ -13,8 +13,10 @@
 //! 2. [`crossprod`]: one pass over the rows, after which the cost no longer depends on n;
 //! 3. [`layout`], [`trailing`] ([`dense`], [`blocks`], [`sparse`]): what remains when the largest factor is absorbed;
 //! 4. [`lambda`], [`pls`]: the penalised least squares problem at one theta;
-//! 5. [`criterion`]: value and exact gradient; [`curvature`]: average-information and exact Hessian;
-//! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`fit`]: the driver.
+//! 5. [`criterion`], [`derivatives`]: value and exact gradient; [`curvature`], [`mod@trace`]:
+//!    average-information and exact Hessian;
+//! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`mod@fit`]:
+//!    the driver; [`estimates`]: back to the user's columns.
 
 #![warn(missing_docs)]
 
@@ -25,7 +27,9 @@ pub mod criterion;
 pub mod crossprod;
 pub mod curvature;
 pub mod dense;
+pub mod derivatives;
 pub mod error;
+pub mod estimates;
 pub mod fit;
 pub mod lambda;
 pub mod layout;

@@ -16,8 +16,10 @@ use crate::trailing::Trailing;
 
 /// Response below this part of its length after X is taken out: X fits it exactly.
 const EXACT_FIT: f64 = 1e-13;
+/// Operations that a row takes to be read, about; memory counts for more than arithmetic.
+const WORK_PER_ROW: f64 = 500.0;
 /// Operations below which threads cost more than they gain (about 20 ms of one core).
-const PARALLEL_WORK: f64 = 4e7;
+const PARALLEL_WORK: f64 = 3e7;
 
 /// What a caller provides. Matrices are column-major.
 #[derive(Debug, Clone)]
@@ -40,6 +42,21 @@ pub struct ModelData<'a> {
     pub threads: usize,
     /// Memory that may be used, in bytes.
     pub available_bytes: f64,
+}
+
+/// Operations that a level of the leading factor takes, however small it is, about.
+const PER_LEVEL: f64 = 200.0;
+/// Operations of an evaluation below which a whole fit takes milliseconds.
+const SMALL_WORK: f64 = 1e5;
+/// Numbers in the data below which reading them takes less than a millisecond.
+const SMALL_DATA: usize = 20_000;
+
+impl ModelData<'_> {
+    /// Whether the model is made in less time than it takes to start a thread, about.
+    pub fn is_small(&self) -> bool {
+        let columns = self.columns.len() + self.terms.iter().map(|t| t.p + 1).sum::<usize>();
+        self.y.len() * (columns + 1) < SMALL_DATA
+    }
 }
 
 /// The fixed part: how X and y were conditioned.
@@ -105,8 +122,16 @@ impl Model {
         progress.check()?;
         let (terms, factors) = terms_and_factors(data);
         let (layout, row_order, level_start) = order(data, &factors);
-        let (mut rows, transforms) =
-            condition_rows(data, &basis, &y, root_w, &factors, &row_order, level_start);
+        let (mut rows, transforms) = condition_rows(
+            data,
+            &basis,
+            &y,
+            root_w,
+            &factors,
+            &row_order,
+            level_start,
+            progress,
+        )?;
         let terms = finish_terms(terms, transforms);
         let fixed = FixedPart {
             kept: basis.kept,
@@ -115,14 +140,15 @@ impl Model {
             y_scale,
         };
         drop(basis.q);
-        let pool = thread_pool(data.threads, n as f64 * 50.0);
+        let pool = thread_pool(data.threads, n as f64 * WORK_PER_ROW);
         let parallel = pool.is_some();
         let absorbed = run(&pool, || {
             absorb(&mut rows, &factors, &layout, parallel, progress)
         });
         let chunks = absorbed?;
-        let trailing_w = trailing_within(&rows, &factors, &layout);
-        let trailing = Trailing::new(&rows, &chunks, &factors, &layout, data.available_bytes)?;
+        let trailing_w = trailing_within(&rows, &factors, &layout, progress)?;
+        let bytes = data.available_bytes;
+        let trailing = Trailing::new(&rows, &chunks, &factors, &layout, bytes, progress)?;
         let within = sum_within(&chunks, p + 1);
         let mut model = Model {
             n,
@@ -174,7 +200,13 @@ impl Model {
             .sum();
         let levels = self.factors[self.layout.leading].levels as f64;
         let p1 = self.p as f64 + 1.0;
-        panel + levels * s * (s * s + p1 * p1) + 2.0 * self.trailing.cost().0
+        panel + levels * (PER_LEVEL + s * (s * s + p1 * p1)) + 2.0 * self.trailing.cost().0
+    }
+
+    /// Whether a fit takes milliseconds.
+    pub fn is_small(&self) -> bool {
+        let k = self.theta_len() as f64;
+        self.work_per_evaluation() * (1.0 + k) < SMALL_WORK
     }
 
     /// Run `job` in the model's thread pool, if it has one.
@@ -380,6 +412,7 @@ fn order(data: &ModelData, factors: &[Factor]) -> (Layout, Vec<usize>, Vec<usize
     (layout, row_order, level_start)
 }
 
+#[allow(clippy::too_many_arguments)]
 fn condition_rows(
     data: &ModelData,
     basis: &Basis,
@@ -388,7 +421,8 @@ fn condition_rows(
     factors: &[Factor],
     row_order: &[usize],
     level_start: Vec<usize>,
-) -> (Rows, Vec<Vec<f64>>) {
+    progress: &Progress,
+) -> Result<(Rows, Vec<Vec<f64>>), LmmError> {
     let (n, p) = (y.len(), basis.rank());
     let mut w = vec![0.0; n * (p + 1)];
     for (k, column) in basis
@@ -405,6 +439,7 @@ fn condition_rows(
     let mut z = Vec::new();
     let mut codes = Vec::new();
     for f in factors {
+        progress.check()?;
         let first = &data.terms[f.terms[0]];
         codes.push(
             row_order
@@ -432,7 +467,7 @@ fn condition_rows(
         }
         z.push(ZRows::Dense(dense));
     }
-    (
+    Ok((
         Rows {
             n,
             p1: p + 1,
@@ -442,7 +477,7 @@ fn condition_rows(
             level_start,
         },
         transforms,
-    )
+    ))
 }
 
 fn conditioned(term: &TermData, n: usize, root_w: Option<&[f64]>) -> TermColumns {

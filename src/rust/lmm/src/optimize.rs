@@ -12,8 +12,9 @@ use argmin::core::{
     Error, Executor, IterState, Problem, Solver, State, TerminationReason, TerminationStatus, KV,
 };
 
-use crate::criterion::{value, Derivatives};
+use crate::criterion::value;
 use crate::curvature::{Coordinates, Curvature};
+use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::lambda::{from_theta, to_theta};
 use crate::model::Model;
@@ -43,7 +44,7 @@ pub struct Objective<'a> {
     model: &'a Model,
     progress: &'a Progress,
     units: &'a [Vec<f64>],
-    state: RefCell<(&'a mut Pls, Option<Derivatives>)>,
+    work: RefCell<&'a mut Work>,
 }
 
 /// Value and derivatives at a point, on the conditioned theta.
@@ -58,10 +59,10 @@ pub struct Point {
 }
 
 impl<'a> Objective<'a> {
-    /// A problem that computes in `pls`.
+    /// A problem that computes in `work`.
     pub fn new(
         model: &'a Model,
-        pls: &'a mut Pls,
+        work: &'a mut Work,
         units: &'a [Vec<f64>],
         progress: &'a Progress,
     ) -> Self {
@@ -69,17 +70,15 @@ impl<'a> Objective<'a> {
             model,
             progress,
             units,
-            state: RefCell::new((pls, None)),
+            work: RefCell::new(work),
         }
     }
 
     fn evaluate(&self, theta: &[f64], radius: f64) -> Result<Point, LmmError> {
-        let mut state = self.state.borrow_mut();
-        let (pls, last) = &mut *state;
-        let (point, derivatives) = self
+        let work = &mut **self.work.borrow_mut();
+        let point = self
             .model
-            .run(|| evaluate(self.model, pls, theta, self.progress))?;
-        *last = Some(derivatives);
+            .run(|| evaluate(self.model, work, theta, self.progress))?;
         self.progress.record(Step {
             evaluation: self.progress.evaluations() + 1,
             criterion: point.value,
@@ -95,27 +94,47 @@ impl<'a> Objective<'a> {
     }
 }
 
+/// The memory of an evaluation, and what the last one left in it.
+pub struct Work {
+    /// The penalised least squares problem.
+    pub pls: Pls,
+    /// Its derivatives.
+    pub derivatives: Derivatives,
+}
+
+impl Work {
+    /// Memory for a model.
+    pub fn new(model: &Model) -> Result<Work, LmmError> {
+        Ok(Work {
+            pls: Pls::new(model)?,
+            derivatives: Derivatives::allocate(model),
+        })
+    }
+}
+
 /// Value, gradient and Hessian at a conditioned theta.
 pub fn evaluate(
     model: &Model,
-    pls: &mut Pls,
+    work: &mut Work,
     theta: &[f64],
     progress: &Progress,
-) -> Result<(Point, Derivatives), LmmError> {
+) -> Result<Point, LmmError> {
+    let Work { pls, derivatives } = work;
     pls.update(model, theta, progress)?;
-    let derivatives = Derivatives::new(model, pls, progress)?;
-    let curvature = Curvature::new(model, pls, &derivatives, theta, Coordinates::Conditioned);
+    derivatives.update(model, pls, progress)?;
+    let curvature = Curvature::new(model, pls, derivatives, theta, Coordinates::Conditioned);
+    let exact = is_cheap(model) && progress.evaluations() >= AVERAGE_FIRST;
     let point = Point {
         value: value(model, pls, model.reml),
         gradient: derivatives.gradient.clone(),
-        hessian: if is_cheap(model) && progress.evaluations() >= AVERAGE_FIRST {
-            curvature.exact(&trace(model, pls, &derivatives, &curvature))
+        hessian: if exact {
+            curvature.exact(&trace(model, pls, derivatives, &curvature))
         } else {
             curvature.average_information()
         },
     };
     if point.value.is_finite() && point.gradient.iter().all(|v| v.is_finite()) {
-        Ok((point, derivatives))
+        Ok(point)
     } else {
         Err(LmmError::NotPositiveDefinite {
             what: "the marginal covariance".into(),
@@ -304,9 +323,9 @@ impl TrustRegion {
         if promised <= 20.0 * noise && length < 0.999 * self.radius {
             let new = objective(problem)?.scale(&theta);
             let before = scaled_gradient(state.get_gradient().map_or(&[], |g| g), &quadratic.scale);
+            // The criterion is all rounding here: the gradient decides.
             self.stalled = scaled_gradient(&point.gradient, &new) >= 0.5 * before;
-            let worse = point.value > old + 20.0 * noise;
-            return Ok((!self.stalled && !worse).then_some((theta, point)));
+            return Ok((!self.stalled).then_some((theta, point)));
         }
         let ratio = (old - point.value) / promised;
         if ratio.is_nan() || ratio < 0.25 {
@@ -405,24 +424,22 @@ pub struct Found {
     pub theta: Vec<f64>,
     /// Value, gradient and Hessian there.
     pub point: Point,
-    /// The other derivatives there; the workspace of the search is at this point, too.
-    pub derivatives: Derivatives,
     /// Why it ended.
     pub stopped: String,
     /// Whether it ended because nothing is left to gain.
     pub converged: bool,
 }
 
-/// Search from `theta`. On return `pls` is at the point found.
+/// Search from `theta`. On return `work` is at the point found.
 pub fn search(
     model: &Model,
-    pls: &mut Pls,
+    work: &mut Work,
     units: &[Vec<f64>],
     theta: Vec<f64>,
     (tolerance, max_evaluations): (f64, usize),
     progress: &Progress,
 ) -> Result<Found, LmmError> {
-    let objective = Objective::new(model, &mut *pls, units, progress);
+    let objective = Objective::new(model, work, units, progress);
     let result = Executor::new(objective, TrustRegion::new(tolerance, max_evaluations))
         .configure(|s| s.param(theta).max_iters(u64::MAX))
         .ctrlc(false)
@@ -434,22 +451,18 @@ pub fn search(
     let mut state = result.state;
     let theta = state.take_param().ok_or_else(lost)?;
     let reason = state.get_termination_reason().cloned();
-    let last = result.problem.problem.and_then(|o| o.state.into_inner().1);
-    let (point, derivatives) = match last {
-        Some(derivatives) if pls.theta == theta => (
-            Point {
-                value: state.get_cost(),
-                gradient: state.take_gradient().ok_or_else(lost)?,
-                hessian: state.take_hessian().ok_or_else(lost)?,
-            },
-            derivatives,
-        ),
-        _ => model.run(|| evaluate(model, pls, &theta, progress))?,
+    let point = if work.pls.theta == theta {
+        Point {
+            value: state.get_cost(),
+            gradient: state.take_gradient().ok_or_else(lost)?,
+            hessian: state.take_hessian().ok_or_else(lost)?,
+        }
+    } else {
+        model.run(|| evaluate(model, work, &theta, progress))?
     };
     Ok(Found {
         theta,
         point,
-        derivatives,
         converged: reason == Some(TerminationReason::SolverConverged),
         stopped: match reason {
             Some(TerminationReason::MaxItersReached) => "maximum number of evaluations".into(),
@@ -471,6 +484,19 @@ pub fn scaled_curvature(
         Some(q) => (q.decrement(), q.values),
         None => (f64::NAN, vec![f64::NAN]),
     }
+}
+
+/// A unit step, in natural units, along the eigenvector of the smallest eigenvalue.
+pub fn lowest_direction(
+    model: &Model,
+    units: &[Vec<f64>],
+    theta: &[f64],
+    point: &Point,
+) -> Option<Vec<f64>> {
+    let scale = scale(model, units, theta);
+    let q = Quadratic::new(&point.gradient, &point.hessian, scale)?;
+    let lowest = q.vectors.chunks_exact(theta.len()).next()?;
+    Some(lowest.iter().zip(&q.scale).map(|(v, s)| v * s).collect())
 }
 
 fn lost() -> LmmError {

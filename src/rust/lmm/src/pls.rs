@@ -17,11 +17,12 @@
 use rayon::prelude::*;
 
 use crate::crossprod::Chunk;
+use crate::dense;
 use crate::error::LmmError;
 use crate::lambda::{from_theta, node_lambda};
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::small::{axpy, cholesky, dot, multiply_transpose, solve_lower};
+use crate::small::{axpy, cholesky, dot, multiply_transpose, multiply_transpose_into, solve_lower};
 use crate::trailing::TrailingWork;
 
 /// A residual mean square below this part of the response's: an exact fit.
@@ -40,6 +41,57 @@ pub struct ChunkWork {
     pub log_determinant: f64,
     /// Sum of `v_j'v_j` (p1 x p1).
     pub squares: Vec<f64>,
+    /// The panels of all levels below one another ((levels size) x m), where each level meets all
+    /// trailing columns: then dense kernels do the work. Else empty.
+    pub stacked: Vec<f64>,
+    /// `stacked` times P.
+    product: Vec<f64>,
+}
+
+impl ChunkWork {
+    fn new(chunk: &Chunk, m: usize, p1: usize) -> ChunkWork {
+        let full = m > 0 && chunk.columns.len() == chunk.levels * m;
+        let stacked = if full { chunk.panel.len() } else { 0 };
+        ChunkWork {
+            panel: vec![0.0; chunk.panel.len()],
+            w: vec![0.0; chunk.w.len()],
+            g: vec![0.0; chunk.r.len()],
+            log_determinant: 0.0,
+            squares: vec![0.0; p1 * p1],
+            stacked: vec![0.0; stacked],
+            product: vec![0.0; stacked],
+        }
+    }
+
+    /// Fill `stacked` from `panel`.
+    fn stack(&mut self, size: usize, m: usize) {
+        if self.stacked.is_empty() {
+            return;
+        }
+        let rows = self.stacked.len() / m;
+        for (level, panel) in self.panel.chunks_exact(size * m).enumerate() {
+            for (c, column) in panel.chunks_exact(size).enumerate() {
+                let at = c * rows + level * size;
+                self.stacked[at..at + size].copy_from_slice(column);
+            }
+        }
+    }
+
+    /// `V P V'` of one level, after [`Pls::products`].
+    pub fn stacked_quadratic(&self, level: usize, size: usize, out: &mut [f64]) {
+        let rows = self.g.len() / size;
+        out.fill(0.0);
+        let (s, t) = (
+            self.stacked.chunks_exact(rows),
+            self.product.chunks_exact(rows),
+        );
+        for (s, t) in s.zip(t) {
+            let own = &t[level * size..(level + 1) * size];
+            for (b, v) in s[level * size..(level + 1) * size].iter().enumerate() {
+                axpy(*v, own, &mut out[b * size..(b + 1) * size]);
+            }
+        }
+    }
 }
 
 /// The solution at one lambda, and the memory it is computed in.
@@ -68,16 +120,11 @@ impl Pls {
     /// Memory for a model.
     pub fn new(model: &Model) -> Result<Pls, LmmError> {
         let p1 = model.p + 1;
+        let m = model.trailing.m;
         let leading = model
             .chunks
             .iter()
-            .map(|c| ChunkWork {
-                panel: vec![0.0; c.panel.len()],
-                w: vec![0.0; c.w.len()],
-                g: vec![0.0; c.r.len()],
-                log_determinant: 0.0,
-                squares: vec![0.0; p1 * p1],
-            })
+            .map(|c| ChunkWork::new(c, m, p1))
             .collect();
         Ok(Pls {
             theta: vec![0.0; model.theta_len()],
@@ -110,10 +157,10 @@ impl Pls {
         progress.check()?;
         let parallel = model.pool.is_some();
         let size = model.factors[model.layout.leading].size;
-        let panels: Vec<&[f64]> = self.leading.iter().map(|c| c.panel.as_slice()).collect();
+        let chunks = &model.chunks;
         model
             .trailing
-            .assemble(&model.chunks, &panels, size, &mut self.trailing, parallel);
+            .assemble(chunks, &self.leading, size, &mut self.trailing, parallel);
         progress.check()?;
         let trailing =
             model
@@ -125,11 +172,20 @@ impl Pls {
         self.factor_w(model)
     }
 
+    /// The products with P that the derivatives want of stacked chunks, after P is there.
+    pub fn products(&mut self, model: &Model, parallel: bool) {
+        for own in self.leading.iter_mut().filter(|c| !c.stacked.is_empty()) {
+            let (s, p, m) = (&own.stacked, &self.trailing.p, model.trailing.m);
+            dense::multiply_right(s, p, m, &mut own.product, parallel);
+        }
+    }
+
     fn whiten(&mut self, model: &Model) {
         let size = model.factors[model.layout.leading].size;
         let lambda = &self.lambda[model.layout.leading];
         let job = |(chunk, work): (&Chunk, &mut ChunkWork)| {
-            whiten_chunk(chunk, work, size, model.p + 1, lambda)
+            whiten_chunk(chunk, work, size, model.p + 1, lambda);
+            work.stack(size, model.trailing.m);
         };
         if model.pool.is_some() {
             model.chunks.par_iter().zip(&mut self.leading).for_each(job);
@@ -208,20 +264,26 @@ fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lam
     work.squares.fill(0.0);
     work.panel.copy_from_slice(&chunk.panel);
     work.w.copy_from_slice(&chunk.w);
-    let mut t = vec![0.0; size * size];
+    let square = size * size;
+    let (mut t, mut y) = (vec![0.0; square], vec![0.0; square]);
+    let mut log_determinant = 0.0;
     for j in 0..chunk.levels {
-        let r = &chunk.r[j * size * size..(j + 1) * size * size];
-        let g = &mut work.g[j * size * size..(j + 1) * size * size];
+        let r = &chunk.r[j * square..(j + 1) * square];
         let (from, to) = (chunk.start[j], chunk.start[j + 1]);
         let panel = &mut work.panel[from * size..to * size];
         let w = &mut work.w[j * size * p1..(j + 1) * size * p1];
-        whitener(r, lambda, size, &mut t, g);
-        for k in 0..size {
-            work.log_determinant += 2.0 * t[k + k * size].ln();
+        if j > 0 && *r == chunk.r[(j - 1) * square..j * square] {
+            // Balanced designs: the factor of the level before serves.
+            work.g.copy_within((j - 1) * square..j * square, j * square);
+        } else {
+            let g = &mut work.g[j * square..(j + 1) * square];
+            whitener(r, lambda, size, (&mut t, &mut y), g);
+            log_determinant = (0..size).map(|k| 2.0 * t[k + k * size].ln()).sum();
+            solve_lower(&t, size, g, size);
         }
+        work.log_determinant += log_determinant;
         solve_lower(&t, size, panel, to - from);
         solve_lower(&t, size, w, p1);
-        solve_lower(&t, size, g, size);
         for b in 0..p1 {
             for a in b..p1 {
                 work.squares[a + b * p1] +=
@@ -232,10 +294,15 @@ fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lam
 }
 
 /// T with `T T' = I + R lambda lambda' R'`, and R itself in `upper`, from `lower = R'`.
-fn whitener(lower: &[f64], lambda: &[f64], size: usize, t: &mut [f64], upper: &mut [f64]) {
+fn whitener(
+    lower: &[f64],
+    lambda: &[f64],
+    size: usize,
+    (t, y): (&mut [f64], &mut [f64]),
+    upper: &mut [f64],
+) {
     if size == 1 {
-        let y = lower[0] * lambda[0];
-        t[0] = 1f64.hypot(y);
+        t[0] = 1f64.hypot(lower[0] * lambda[0]);
         upper[0] = lower[0];
         return;
     }
@@ -244,14 +311,16 @@ fn whitener(lower: &[f64], lambda: &[f64], size: usize, t: &mut [f64], upper: &m
             upper[c + i * size] = lower[i + c * size];
         }
     }
-    let y = multiply_transpose(lower, lambda, size, size, size);
+    multiply_transpose_into(lower, lambda, (size, size, size), y);
+    t.fill(0.0);
     for b in 0..size {
-        for a in b..size {
-            let mut v = if a == b { 1.0 } else { 0.0 };
-            for k in 0..size {
-                v += y[a + k * size] * y[b + k * size];
-            }
-            t[a + b * size] = v;
+        t[b + b * size] = 1.0;
+        for column in y.chunks_exact(size) {
+            axpy(
+                column[b],
+                &column[b..],
+                &mut t[b * size + b..(b + 1) * size],
+            );
         }
     }
     let positive = cholesky(t, size);

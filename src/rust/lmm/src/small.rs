@@ -88,28 +88,43 @@ pub fn solve_lower_transpose(l: &[f64], n: usize, b: &mut [f64], k: usize) {
 /// `c = a b` for `a` (m x k) and `b` (k x n).
 pub fn multiply(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
-    for j in 0..n {
-        for l in 0..k {
-            let s = b[l + j * k];
-            if s != 0.0 {
-                for i in 0..m {
-                    c[i + j * m] += a[i + l * m] * s;
-                }
-            }
+    multiply_into(a, b, (m, k, n), &mut c);
+    c
+}
+
+/// [`multiply`] into `c`, with `(m, k, n)` as there.
+pub fn multiply_into(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize), c: &mut [f64]) {
+    c[..m * n].fill(0.0);
+    for (cj, bj) in c
+        .chunks_exact_mut(m.max(1))
+        .zip(b.chunks_exact(k.max(1)))
+        .take(n)
+    {
+        for (al, s) in a.chunks_exact(m.max(1)).zip(bj) {
+            axpy(*s, al, cj);
         }
     }
-    c
 }
 
 /// `c = a' b` for `a` (k x m) and `b` (k x n).
 pub fn multiply_transpose(a: &[f64], b: &[f64], k: usize, m: usize, n: usize) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
+    multiply_transpose_into(a, b, (k, m, n), &mut c);
+    c
+}
+
+/// [`multiply_transpose`] into `c`, with `(k, m, n)` as there.
+pub fn multiply_transpose_into(
+    a: &[f64],
+    b: &[f64],
+    (k, m, n): (usize, usize, usize),
+    c: &mut [f64],
+) {
     for j in 0..n {
         for i in 0..m {
             c[i + j * m] = dot(&a[i * k..(i + 1) * k], &b[j * k..(j + 1) * k]);
         }
     }
-    c
 }
 
 /// Transpose of `a` (m x n).

@@ -6,22 +6,34 @@
 
 use faer::{Mat, MatRef};
 
-use crate::criterion::Derivatives;
 use crate::curvature::Curvature;
+use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::model::Model;
+use crate::optimize::Work;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::{axpy, dot, multiply, multiply_transpose, symmetrise, transpose};
 
 /// Step of the differences, relative to the natural unit of a parameter.
 const DIFFERENCE: f64 = 1e-4;
-/// Multiplications that forming N may cost in every evaluation.
+/// Multiplications that T may cost in every evaluation.
 const DENSE_WORK: f64 = 3e7;
 
 /// Whether T costs no more than an evaluation.
 pub fn is_cheap(model: &Model) -> bool {
-    model.trailing.m == 0 || (model.trailing.kind() == "dense" && dense_work(model) < DENSE_WORK)
+    match model.trailing.kind() {
+        "block diagonal" => one_factor_work(model) < DENSE_WORK,
+        "dense" => dense_work(model) < DENSE_WORK,
+        _ => false,
+    }
+}
+
+fn one_factor_work(model: &Model) -> f64 {
+    let leading = &model.factors[model.layout.leading];
+    let (levels, size) = (leading.levels as f64, leading.size as f64);
+    let k = model.theta_len() as f64;
+    levels * (k * size.powi(3) + k * k * size * (size + model.p as f64))
 }
 
 fn dense_work(model: &Model) -> f64 {
@@ -34,7 +46,7 @@ fn dense_work(model: &Model) -> f64 {
     2.0 * m * m * (m + q1) + q1 * q1 * m + (q1 + m) * (q1 + m) * moments
 }
 
-/// T where [`is_cheap`] says so.
+/// T without differences; meant for where [`is_cheap`] says so.
 pub fn trace(model: &Model, pls: &Pls, d: &Derivatives, curvature: &Curvature) -> Vec<f64> {
     if model.trailing.m == 0 {
         curvature.trace_of_one_factor(model, d)
@@ -127,11 +139,11 @@ impl Curvature {
     pub fn trace_by_differences(
         &self,
         model: &Model,
-        pls: &mut Pls,
+        work: &mut Work,
         units: &[f64],
         progress: &Progress,
     ) -> Result<Vec<f64>, LmmError> {
-        let at = pls.theta.clone();
+        let at = work.pls.theta.clone();
         let mut hessian = vec![0.0; self.k * self.k];
         for t in 0..self.k {
             let step = DIFFERENCE * units[t];
@@ -139,14 +151,15 @@ impl Curvature {
             for sign in [1.0, -1.0] {
                 let mut theta = at.clone();
                 theta[t] += sign * step;
-                pls.update(model, &theta, progress)?;
-                let d = Derivatives::new(model, pls, progress)?;
-                axpy(sign / (2.0 * step), &d.gradient, &mut slope);
+                work.pls.update(model, &theta, progress)?;
+                work.derivatives.update(model, &mut work.pls, progress)?;
+                axpy(sign / (2.0 * step), &work.derivatives.gradient, &mut slope);
             }
             hessian[t * self.k..(t + 1) * self.k].copy_from_slice(&slope);
         }
         symmetrise(&mut hessian, self.k);
-        pls.update(model, &at, progress)?;
+        work.pls.update(model, &at, progress)?;
+        work.derivatives.update(model, &mut work.pls, progress)?;
         let mut trace = self.combine(2.0);
         axpy(-1.0, &hessian, &mut trace);
         Ok(trace)

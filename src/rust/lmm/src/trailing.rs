@@ -12,6 +12,7 @@ use crate::crossprod::{Chunk, Rows};
 use crate::dense;
 use crate::error::LmmError;
 use crate::layout::{Layout, Nodes};
+use crate::pls::ChunkWork;
 use crate::progress::Progress;
 use crate::sandwich::Side;
 use crate::small::{axpy, dot, symmetrise};
@@ -67,6 +68,7 @@ impl Trailing {
         factors: &[Factor],
         layout: &Layout,
         available_bytes: f64,
+        progress: &Progress,
     ) -> Result<Trailing, LmmError> {
         let mut trailing = Trailing {
             m: layout.m,
@@ -74,8 +76,9 @@ impl Trailing {
             within: Vec::new(),
             nodes: Nodes::new(factors, layout),
         };
+        progress.check()?;
         trailing.choose(chunks, available_bytes)?;
-        trailing.form_within(rows, chunks, factors, layout)?;
+        trailing.form_within(rows, chunks, factors, layout, progress)?;
         Ok(trailing)
     }
 
@@ -103,10 +106,12 @@ impl Trailing {
         }
         let dense_bytes = 4.0 * 8.0 * m * m;
         let fits = dense_bytes < available_bytes;
-        let Some(blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })? else {
+        let Some(mut blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })?
+        else {
             return Ok(());
         };
         if !fits || blocks.pattern.flops() * DENSE_ADVANTAGE < m * m * m / 3.0 {
+            blocks.finish(&self.nodes, chunks);
             self.storage = Storage::Sparse(Box::new(blocks));
         }
         Ok(())
@@ -118,11 +123,13 @@ impl Trailing {
         chunks: &[Chunk],
         factors: &[Factor],
         layout: &Layout,
+        progress: &Progress,
     ) -> Result<(), LmmError> {
         let len = self.value_len();
         let mut b = allocate(len)?;
         for (k, &f) in layout.trailing.iter().enumerate() {
             for &g in &layout.trailing[k..] {
+                progress.check()?;
                 self.add_rows(&mut b, rows, factors, layout, (f, g));
             }
         }
@@ -203,17 +210,30 @@ impl Trailing {
         })
     }
 
-    /// `B <- within + sum over levels of V'V`, V being the panels (size rows each).
+    /// `B <- within + sum over levels of V'V`.
     pub fn assemble(
         &self,
         chunks: &[Chunk],
-        panels: &[&[f64]],
+        leading: &[ChunkWork],
         size: usize,
         work: &mut TrailingWork,
         parallel: bool,
     ) {
         work.b.copy_from_slice(&self.within);
-        self.add_squares(1.0, chunks, panels, size, &mut work.b, parallel);
+        let panels: Vec<&[f64]> = leading
+            .iter()
+            .map(|c| {
+                if c.stacked.is_empty() {
+                    c.panel.as_slice()
+                } else {
+                    &[]
+                }
+            })
+            .collect();
+        self.add_squares(1.0, chunks, &panels, size, &mut work.b, parallel);
+        for own in leading.iter().filter(|c| !c.stacked.is_empty()) {
+            dense::add_square(&own.stacked, self.m, &mut work.b, parallel);
+        }
     }
 
     fn add_squares(
@@ -231,7 +251,8 @@ impl Trailing {
         match &self.storage {
             Storage::Dense => {
                 let scatter = |(tile, values): (usize, &mut [f64])| {
-                    for (chunk, panel) in chunks.iter().zip(panels) {
+                    let scattered = chunks.iter().zip(panels).filter(|(_, p)| !p.is_empty());
+                    for (chunk, panel) in scattered {
                         self.scatter_tile(sign, chunk, panel, size, tile * TILE, values);
                     }
                 };
@@ -393,10 +414,18 @@ impl Trailing {
     }
 
     /// Diagonal block of C^-1 at a node.
-    pub fn inverse_block(&self, work: &TrailingWork, node: usize) -> Vec<f64> {
+    pub fn inverse_block<'a>(&self, work: &'a TrailingWork, node: usize) -> &'a [f64] {
         let size = self.nodes.size_at(node);
         let at = self.nodes.block_offset[node];
-        work.inverse_blocks[at..at + size * size].to_vec()
+        &work.inverse_blocks[at..at + size * size]
+    }
+
+    /// Trace of the diagonal block of `values` at a node.
+    pub fn block_trace(&self, values: &[f64], node: usize) -> f64 {
+        let (start, len) = (self.value_at(node, node), self.column_len(node));
+        (0..self.nodes.size_at(node))
+            .map(|a| values[start + a + a * len])
+            .sum()
     }
 
     /// Diagonal block of `values` (in B's storage) at a node.
@@ -415,8 +444,35 @@ impl Trailing {
         side: Side,
         parallel: bool,
     ) {
-        to.copy_from_slice(from);
-        self.sandwich_in_place(to, lambda, side, parallel);
+        if matches!(self.storage, Storage::Dense) && self.nodes.sizes.iter().all(|&s| s == 1) {
+            self.scale(from, to, lambda, parallel);
+        } else {
+            to.copy_from_slice(from);
+            self.sandwich_in_place(to, lambda, side, parallel);
+        }
+    }
+
+    /// The lower triangle of `Lambda M Lambda` where Lambda is diagonal.
+    fn scale(&self, from: &[f64], to: &mut [f64], lambda: &[Vec<f64>], parallel: bool) {
+        let m = self.m;
+        let of = |c: usize| lambda[self.nodes.factor_of[c] as usize][0];
+        let job = |(c, (to, from)): (usize, (&mut [f64], &[f64]))| {
+            let own = of(c);
+            for (a, (t, f)) in to.iter_mut().zip(from).enumerate().skip(c) {
+                *t = f * own * of(a);
+            }
+        };
+        if parallel {
+            to.par_chunks_mut(m)
+                .zip(from.par_chunks(m))
+                .enumerate()
+                .for_each(job);
+        } else {
+            to.chunks_mut(m)
+                .zip(from.chunks(m))
+                .enumerate()
+                .for_each(job);
+        }
     }
 
     /// `Lambda' M Lambda` (inner) or `Lambda M Lambda'` (outer).
@@ -512,53 +568,49 @@ impl Trailing {
     /// `B x` for k columns.
     pub fn multiply(&self, b: &[f64], x: &[f64], k: usize) -> Vec<f64> {
         let mut out = vec![0.0; self.m * k];
-        for c in 0..self.m {
-            let node = self.nodes.block_start[c] as usize;
-            let own = self.nodes.size_at(c);
-            let (values, below) = match &self.storage {
-                Storage::Dense => (&b[c * self.m + node..(c + 1) * self.m], None),
-                Storage::Sparse(s) => {
-                    let (at, len) = s.list[c];
-                    (
-                        &b[s.value_start[c]..s.value_start[c] + len],
-                        Some(&s.rows[at..at + len]),
-                    )
+        match &self.storage {
+            Storage::Dense => dense::multiply_symmetric(b, self.m, x, k, &mut out),
+            Storage::Sparse(s) => {
+                for j in 0..k {
+                    let column = j * self.m..(j + 1) * self.m;
+                    self.multiply_sparse(s, b, &x[column.clone()], &mut out[column]);
                 }
-            };
-            for j in 0..k {
-                let (xj, yj) = (&x[j * self.m..], &mut out[j * self.m..(j + 1) * self.m]);
-                axpy(xj[c], &values[..own], &mut yj[node..node + own]);
-                yj[c] += match below {
-                    None => {
-                        axpy(xj[c], &values[own..], &mut yj[node + own..]);
-                        dot(&values[own..], &xj[node + own..self.m])
-                    }
-                    Some(list) => {
-                        let mut sum = 0.0;
-                        for (v, &a) in values[own..].iter().zip(&list[own..]) {
-                            yj[a as usize] += v * xj[c];
-                            sum += v * xj[a as usize];
-                        }
-                        sum
-                    }
-                };
             }
         }
         out
     }
 
-    /// `V P V'` (size x size) for one level of a chunk; `targets` walks the chunk's target list.
+    fn multiply_sparse(&self, s: &Blocks, b: &[f64], x: &[f64], out: &mut [f64]) {
+        for c in 0..self.m {
+            let node = self.nodes.block_start[c] as usize;
+            let own = self.nodes.size_at(c);
+            let (at, len) = s.list[c];
+            let values = &b[s.value_start[c]..s.value_start[c] + len];
+            axpy(x[c], &values[..own], &mut out[node..node + own]);
+            let mut sum = 0.0;
+            for (v, &a) in values[own..].iter().zip(&s.rows[at + own..at + len]) {
+                out[a as usize] += v * x[c];
+                sum += v * x[a as usize];
+            }
+            out[c] += sum;
+        }
+    }
+
+    /// `V P V'` (size x size) for one level of a chunk, into `out` with the scratch `t` (size);
+    /// `targets` walks the chunk's target list.
     pub fn quadratic(
         &self,
         p: &[f64],
         columns: &[u32],
-        v: &[f64],
-        size: usize,
+        (v, size): (&[f64], usize),
         targets: &mut std::slice::Iter<'_, usize>,
-        out: &mut [f64],
+        (out, t): (&mut [f64], &mut [f64]),
     ) {
+        if size == 1 && matches!(self.storage, Storage::Dense) {
+            out[0] = self.scalar_quadratic(p, columns, v);
+            return;
+        }
         out.fill(0.0);
-        let mut t = vec![0.0; size];
         for (k, &c) in columns.iter().enumerate() {
             let c = c as usize;
             let own = k - (c - self.nodes.block_start[c] as usize);
@@ -576,13 +628,26 @@ impl Trailing {
                 } else {
                     2.0 * value
                 };
-                axpy(weight, va, &mut t);
+                axpy(weight, va, t);
             }
             for (j, vk) in v[k * size..(k + 1) * size].iter().enumerate() {
-                axpy(*vk, &t, &mut out[j * size..(j + 1) * size]);
+                axpy(*vk, t, &mut out[j * size..(j + 1) * size]);
             }
         }
         symmetrise(out, size);
+    }
+
+    /// [`Trailing::quadratic`] of a single row with dense storage.
+    fn scalar_quadratic(&self, p: &[f64], columns: &[u32], v: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        for (k, (&c, vk)) in columns.iter().zip(v).enumerate() {
+            let column = &p[c as usize * self.m..(c as usize + 1) * self.m];
+            let below = columns[k + 1..].iter().zip(&v[k + 1..]);
+            let rest: f64 = below.map(|(&a, va)| column[a as usize] * va).sum();
+            // A wider node's own block is full, and its entries above the diagonal mirror these.
+            sum += vk * (2.0 * rest + column[c as usize] * vk);
+        }
+        sum
     }
 
     /// The target list of a chunk (empty for dense storage), for [`Trailing::quadratic`].

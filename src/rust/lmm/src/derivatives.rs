@@ -1,0 +1,398 @@
+//! The exact gradient of the criterion, and what the second derivatives share with it.
+//!
+//! With `N = Z'V0^-1 Z`, `J = Z'V0^-1 X R_X^-1`, `z = Z'V0^-1 (y - X beta)`, `s2 = r^2/d`:
+//!
+//! ```text
+//! G_i = sum over levels j of { N_jj - [REML] J_j J_j' - z_j z_j' / s2 },    d criterion / d Sigma_i
+//! d criterion / d lambda_i = 2 G_i lambda_i   (lower triangle)
+//! ```
+//!
+//! (the derivative of log|V0| + d log r^2 for a covariance that is linear in Sigma; Harville 1977,
+//! sec. 4). Only diagonal blocks of N are needed. For a level of the leading factor
+//! `N_jj = G_j'(I - V_j P V_j')G_j` with `P = Lambda_2 C^-1 Lambda_2'` taken on the pattern of B
+//! (a selected inverse); for a trailing node `N_jj = lambda^-T (I - [C^-1]_jj) lambda^-1`, or
+//! `B_jj - F_j'F_j`, `F = L^-1 Lambda'B`, where lambda is too near to singular to be inverted.
+
+use rayon::prelude::*;
+
+use crate::error::LmmError;
+use crate::model::Model;
+use crate::pls::Pls;
+use crate::progress::Progress;
+use crate::small::{
+    axpy, eigen, invert_lower, multiply, multiply_into, multiply_transpose,
+    multiply_transpose_into, symmetrise,
+};
+
+/// Below this part of the information, `I - C^-1` has lost too many digits to be divided.
+const SINGULAR: f64 = 1e-5;
+/// Columns solved at once for a nearly singular trailing factor.
+const BATCH: usize = 64;
+
+/// First derivatives, and the memory they are computed in.
+pub struct Derivatives {
+    /// `s2 = r^2 / d` on the scaled response.
+    pub s2: f64,
+    /// Fixed effects on the conditioned X (p).
+    pub beta: Vec<f64>,
+    /// `z` of each factor: size per level, level after level.
+    pub z: Vec<Vec<f64>>,
+    /// `J` of each factor: for each level p columns of length size.
+    pub j: Vec<Vec<f64>>,
+    /// `N_jj` of each factor: size x size, level after level.
+    pub n: Vec<Vec<f64>>,
+    /// `G` of each term (p x p).
+    pub g: Vec<Vec<f64>>,
+    /// Derivative of the criterion with respect to the conditioned theta.
+    pub gradient: Vec<f64>,
+    /// `C^-1 Lambda' B_w` (m x p1).
+    solved: Vec<f64>,
+    /// `Lambda C^-1 Lambda' B_w` (m x p1).
+    lu: Vec<f64>,
+}
+
+impl Derivatives {
+    /// Memory for a model.
+    pub fn allocate(model: &Model) -> Derivatives {
+        let each = |per_node: &dyn Fn(usize) -> usize| -> Vec<Vec<f64>> {
+            let nodes = model.factors.iter();
+            nodes
+                .map(|f| vec![0.0; f.levels * per_node(f.size)])
+                .collect()
+        };
+        let trailing_w = model.trailing.m * (model.p + 1);
+        Derivatives {
+            s2: 0.0,
+            beta: vec![0.0; model.p],
+            z: each(&|size| size),
+            j: each(&|size| size * model.p),
+            n: each(&|size| size * size),
+            g: model.terms.iter().map(|t| vec![0.0; t.p * t.p]).collect(),
+            gradient: vec![0.0; model.theta_len()],
+            solved: vec![0.0; trailing_w],
+            lu: vec![0.0; trailing_w],
+        }
+    }
+
+    /// Differentiate at the point that `pls` was last updated to.
+    pub fn update(
+        &mut self,
+        model: &Model,
+        pls: &mut Pls,
+        progress: &Progress,
+    ) -> Result<(), LmmError> {
+        let p1 = model.p + 1;
+        self.s2 = pls.pwrss / model.denominator();
+        fixed_effects(model, pls, &mut self.beta);
+        let parallel = model.pool.is_some();
+        let block = &model.trailing;
+        self.solved.copy_from_slice(&pls.f);
+        block.solve_lower_transpose(&pls.trailing, &mut self.solved, p1);
+        self.lu.copy_from_slice(&self.solved);
+        block.lambda(&pls.lambda, &mut self.lu);
+        block.invert(&pls.lambda, &mut pls.trailing, parallel, progress)?;
+        pls.products(model, parallel);
+        self.leading(model, pls);
+        progress.check()?;
+        self.trailing(model, pls, progress)?;
+        self.sum(model, pls);
+        Ok(())
+    }
+
+    /// Levels of the leading factor, chunk by chunk.
+    fn leading(&mut self, model: &Model, pls: &Pls) {
+        let f = model.layout.leading;
+        let (size, p) = (model.factors[f].size, model.p);
+        let mut parts = Vec::with_capacity(model.chunks.len());
+        let (mut z, mut j) = (self.z[f].as_mut_slice(), self.j[f].as_mut_slice());
+        let mut n = self.n[f].as_mut_slice();
+        for (k, chunk) in model.chunks.iter().enumerate() {
+            let (own_z, rest_z) = z.split_at_mut(chunk.levels * size);
+            let (own_j, rest_j) = j.split_at_mut(chunk.levels * size * p);
+            let (own_n, rest_n) = n.split_at_mut(chunk.levels * size * size);
+            parts.push(Part {
+                chunk: k,
+                z: own_z,
+                j: own_j,
+                n: own_n,
+            });
+            (z, j, n) = (rest_z, rest_j, rest_n);
+        }
+        let job = |part: Part| part.compute(model, pls, &self.lu, &self.beta);
+        if model.pool.is_some() {
+            parts.into_par_iter().for_each(job);
+        } else {
+            parts.into_iter().for_each(job);
+        }
+    }
+
+    /// Nodes of the trailing factors, in the order of their levels.
+    fn trailing(&mut self, model: &Model, pls: &Pls, progress: &Progress) -> Result<(), LmmError> {
+        let (m, p1) = (model.trailing.m, model.p + 1);
+        let mut product = None;
+        for &f in &model.layout.trailing {
+            let inverse = usable_inverse(model, pls, f);
+            match &inverse {
+                Some(inverse) => inverted_blocks(model, pls, f, inverse, &mut self.n[f]),
+                None => {
+                    solved_blocks(model, pls, f, progress, &mut self.n[f])?;
+                    let multiply = || model.trailing.multiply(&pls.trailing.b, &self.lu, p1);
+                    product.get_or_insert_with(multiply);
+                }
+            }
+            self.trailing_effects(model, pls, f, (inverse, product.as_deref()), m);
+        }
+        Ok(())
+    }
+
+    /// z and J of one trailing factor: `Z'V0^-1 [X y]` is `lambda^-T` times what was solved for, or
+    /// `B_w - B Lambda C^-1 Lambda' B_w`.
+    fn trailing_effects(
+        &mut self,
+        model: &Model,
+        pls: &Pls,
+        f: usize,
+        (inverse, product): (Option<Vec<f64>>, Option<&[f64]>),
+        m: usize,
+    ) {
+        let (size, p, p1) = (model.factors[f].size, model.p, model.p + 1);
+        let (mut raw, mut zw) = (vec![0.0; size * p1], vec![0.0; size * p1]);
+        let z = self.z[f].chunks_exact_mut(size);
+        let mut j = self.j[f].chunks_exact_mut((size * p).max(1));
+        for (&start, z) in model.layout.start[f].iter().zip(z) {
+            for (c, column) in raw.chunks_exact_mut(size).enumerate() {
+                let at = start as usize + c * m;
+                for (a, v) in column.iter_mut().enumerate() {
+                    *v = match product {
+                        Some(product) if inverse.is_none() => {
+                            pls.trailing_w[at + a] - product[at + a]
+                        }
+                        _ => self.solved[at + a],
+                    };
+                }
+            }
+            match &inverse {
+                Some(inverse) => {
+                    multiply_transpose_into(inverse, &raw, (size, size, p1), &mut zw);
+                }
+                None => zw.copy_from_slice(&raw),
+            }
+            split(
+                &zw,
+                (size, p),
+                &self.beta,
+                &pls.rx,
+                (z, j.next().unwrap_or_default()),
+            );
+        }
+    }
+
+    /// `G` of each term, and the gradient.
+    fn sum(&mut self, model: &Model, pls: &Pls) {
+        for (t, g) in model.terms.iter().zip(&mut self.g) {
+            let size = model.factors[t.factor].size;
+            g.fill(0.0);
+            let (z, j, n) = (&self.z[t.factor], &self.j[t.factor], &self.n[t.factor]);
+            for level in 0..model.factors[t.factor].levels {
+                let zl = &z[level * size + t.offset..level * size + t.offset + t.p];
+                for b in 0..t.p {
+                    let from = level * size * size + (t.offset + b) * size + t.offset;
+                    axpy(1.0, &n[from..from + t.p], &mut g[b * t.p..(b + 1) * t.p]);
+                    axpy(-zl[b] / self.s2, zl, &mut g[b * t.p..(b + 1) * t.p]);
+                }
+                if model.reml {
+                    for column in
+                        j[level * size * model.p..(level + 1) * size * model.p].chunks_exact(size)
+                    {
+                        let own = &column[t.offset..t.offset + t.p];
+                        for b in 0..t.p {
+                            axpy(-own[b], own, &mut g[b * t.p..(b + 1) * t.p]);
+                        }
+                    }
+                }
+            }
+            symmetrise(g, t.p);
+        }
+        self.gradient = gradient(model, &pls.theta, &self.g);
+    }
+}
+
+/// `2 G lambda` on the lower triangles.
+fn gradient(model: &Model, theta: &[f64], g: &[Vec<f64>]) -> Vec<f64> {
+    let lambdas = crate::lambda::from_theta(&model.terms, theta);
+    let products: Vec<Vec<f64>> = model
+        .terms
+        .iter()
+        .zip(g.iter().zip(&lambdas))
+        .map(|(t, (g, l))| {
+            multiply(g, l, t.p, t.p, t.p)
+                .iter()
+                .map(|v| 2.0 * v)
+                .collect()
+        })
+        .collect();
+    crate::lambda::to_theta(&model.terms, &products)
+}
+
+/// `beta = R_X^-1 R_Xy` on the conditioned columns.
+pub(crate) fn fixed_effects(model: &Model, pls: &Pls, beta: &mut [f64]) {
+    let (p, p1) = (model.p, model.p + 1);
+    for (k, b) in beta.iter_mut().enumerate() {
+        *b = pls.rx[p + k * p1];
+    }
+    for i in (0..p).rev() {
+        for k in i + 1..p {
+            beta[i] -= pls.rx[k + i * p1] * beta[k];
+        }
+        beta[i] /= pls.rx[i + i * p1];
+    }
+}
+
+/// From `Z_j'V0^-1 [X y]` (size x p1) to `z_j` and `J_j`.
+fn split(
+    zw: &[f64],
+    (size, p): (usize, usize),
+    beta: &[f64],
+    rx: &[f64],
+    (z, j): (&mut [f64], &mut [f64]),
+) {
+    z.copy_from_slice(&zw[p * size..]);
+    for (b, column) in beta.iter().zip(zw.chunks_exact(size)) {
+        axpy(-b, column, z);
+    }
+    j.copy_from_slice(&zw[..p * size]);
+    for k in 0..p {
+        for l in 0..k {
+            let r = rx[k + l * (p + 1)];
+            let (done, own) = j.split_at_mut(k * size);
+            axpy(-r, &done[l * size..(l + 1) * size], &mut own[..size]);
+        }
+        let d = rx[k + k * (p + 1)];
+        j[k * size..(k + 1) * size].iter_mut().for_each(|v| *v /= d);
+    }
+}
+
+/// The levels of one chunk, and where their results go.
+struct Part<'a> {
+    chunk: usize,
+    z: &'a mut [f64],
+    j: &'a mut [f64],
+    n: &'a mut [f64],
+}
+
+impl Part<'_> {
+    fn compute(self, model: &Model, pls: &Pls, lu: &[f64], beta: &[f64]) {
+        let (chunk, work) = (&model.chunks[self.chunk], &pls.leading[self.chunk]);
+        let size = model.factors[model.layout.leading].size;
+        let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
+        let square = size * size;
+        let mut targets = model.trailing.targets(self.chunk).iter();
+        let (mut q, mut qg, mut t) = (vec![0.0; square], vec![0.0; square], vec![0.0; size]);
+        let (mut w, mut zw) = (vec![0.0; size * p1], vec![0.0; size * p1]);
+        for (level, at) in chunk.start.windows(2).enumerate() {
+            let columns = &chunk.columns[at[0]..at[1]];
+            let v = &work.panel[at[0] * size..at[1] * size];
+            let g = &work.g[level * square..(level + 1) * square];
+            w.copy_from_slice(&work.w[level * size * p1..(level + 1) * size * p1]);
+            for (c, column) in w.chunks_exact_mut(size).enumerate() {
+                let lu = &lu[c * m..(c + 1) * m];
+                for (a, va) in columns.iter().zip(v.chunks_exact(size)) {
+                    axpy(-lu[*a as usize], va, column);
+                }
+            }
+            multiply_transpose_into(g, &w, (size, size, p1), &mut zw);
+            let z = &mut self.z[level * size..(level + 1) * size];
+            let j = &mut self.j[level * size * p..(level + 1) * size * p];
+            split(&zw, (size, p), beta, &pls.rx, (z, j));
+            if work.stacked.is_empty() {
+                let p = &pls.trailing.p;
+                model
+                    .trailing
+                    .quadratic(p, columns, (v, size), &mut targets, (&mut q, &mut t));
+            } else {
+                work.stacked_quadratic(level, size, &mut q);
+            }
+            q.iter_mut().for_each(|x| *x = -*x);
+            for a in 0..size {
+                q[a + a * size] += 1.0;
+            }
+            multiply_into(&q, g, (size, size, size), &mut qg);
+            let n = &mut self.n[level * square..(level + 1) * square];
+            multiply_transpose_into(g, &qg, (size, size, size), n);
+        }
+    }
+}
+
+/// Inverse of a trailing factor's lambda, if dividing by it loses few digits.
+fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f64>> {
+    let size = model.factors[f].size;
+    let lambda = &pls.lambda[f];
+    let squares = multiply_transpose(lambda, lambda, size, size, size);
+    let smallest = eigen(&squares, size)?.0[0];
+    let mut information = 0.0;
+    for &start in &model.layout.start[f] {
+        information += model.trailing.block_trace(&pls.trailing.b, start as usize);
+    }
+    information /= (model.factors[f].levels * size) as f64;
+    (smallest * information > SINGULAR).then(|| invert_lower(lambda, size))
+}
+
+/// `lambda^-T (I - [C^-1]_jj) lambda^-1` of each level, into `out`.
+fn inverted_blocks(model: &Model, pls: &Pls, f: usize, inverse: &[f64], out: &mut [f64]) {
+    let size = model.factors[f].size;
+    let square = size * size;
+    let (mut block, mut right) = (vec![0.0; square], vec![0.0; square]);
+    for (&start, to) in model.layout.start[f]
+        .iter()
+        .zip(out.chunks_exact_mut(square))
+    {
+        let own = model.trailing.inverse_block(&pls.trailing, start as usize);
+        block.iter_mut().zip(own).for_each(|(b, v)| *b = -v);
+        for a in 0..size {
+            block[a + a * size] += 1.0;
+        }
+        multiply_into(&block, inverse, (size, size, size), &mut right);
+        multiply_transpose_into(inverse, &right, (size, size, size), to);
+    }
+}
+
+/// `B_jj - F_j'F_j` of each level, by solving for the columns of the factor, into `out`.
+fn solved_blocks(
+    model: &Model,
+    pls: &Pls,
+    f: usize,
+    progress: &Progress,
+    out: &mut [f64],
+) -> Result<(), LmmError> {
+    let (size, m) = (model.factors[f].size, model.trailing.m);
+    let mut to = out.chunks_exact_mut(size * size);
+    for starts in model.layout.start[f].chunks(BATCH) {
+        progress.check()?;
+        let mut columns = vec![0.0; m * size * starts.len()];
+        for (k, &start) in starts.iter().enumerate() {
+            for a in 0..size {
+                columns[(k * size + a) * m + start as usize + a] = 1.0;
+            }
+        }
+        let count = size * starts.len();
+        let mut solved = model.trailing.multiply(&pls.trailing.b, &columns, count);
+        model.trailing.lambda_transpose(&pls.lambda, &mut solved);
+        model
+            .trailing
+            .solve_lower(&pls.trailing, &mut solved, count);
+        for (&start, own) in starts.iter().zip(solved.chunks_exact(m * size)) {
+            let mut block = model
+                .trailing
+                .diagonal_block(&pls.trailing.b, start as usize);
+            axpy(
+                -1.0,
+                &multiply_transpose(own, own, m, size, size),
+                &mut block,
+            );
+            if let Some(to) = to.next() {
+                to.copy_from_slice(&block);
+            }
+        }
+    }
+    Ok(())
+}
