@@ -19,7 +19,13 @@
 #' * `one_level_factor`, `too_large`: the model matrix of the fixed effects cannot be built.
 #'
 #' Kinds that concern the fit: `rank_deficient` (redundant columns were dropped), `singular`,
-#' `not_certified`.
+#' `not_certified`, `not_finite`, `perfect_fit`, `not_positive_definite`, `memory`; `internal` is a
+#' defect of this package.
+#'
+#' Kinds that concern what is asked of a fit: `unknown_name`, `no_method`; `newdata`, `newparams`,
+#' `re_form`, `new_levels`, `missing_group` (prediction and simulation); `different_data`,
+#' `different_response`, `not_nested`, `comparison`, `reml_comparison`, `reml_deviance` (comparing
+#' models); `better_optimum` (a search from other starts found a lower criterion).
 #' @name rlmm-conditions
 #' @examples
 #' tryCatch(
@@ -71,6 +77,14 @@ rust_result <- function(x) {
     invokeRestart("abort")
   }
   do.call(stop_rlmm, value[!vapply(value, is.null, NA)])
+}
+
+# One of the choices, the first when the argument is the default that lists them all.
+one_of <- function(value, choices, name) {
+  if (identical(value, choices)) return(choices[1L])
+  at <- if (is.character(value) && length(value) == 1L) pmatch(value, choices) else NA
+  if (!is.na(at)) return(choices[at])
+  stop_rlmm("bad_argument", paste0("'", name, "' is one of ", quoted_list(choices)), column = name)
 }
 
 # 'a', 'b' and 'c'; at most `limit` of them.

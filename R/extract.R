@@ -9,6 +9,8 @@
 #'   likelihood (`FALSE`) at the estimates. By default the one that was fitted.
 #' @param correlation Accepted as in lme4 and not used: the result is always a plain matrix.
 #' @param sigm Residual standard deviation.
+#' @param full The covariance of random and fixed effects together, random effects first? Those
+#'   of the random effects are prediction errors, given theta.
 #' @param tol Singular is a term in which some combination of effects has a standard deviation
 #'   below `tol`, on the scale of the residual standard deviation and of the covariates.
 #' @param type Accepted as in lme4: prior and working weights are the same in a linear model.
@@ -54,7 +56,8 @@ sigma.rlmm <- function(object, ...) object$sigma
 #' @rdname extract.rlmm
 #' @importFrom stats vcov
 #' @export
-vcov.rlmm <- function(object, correlation = TRUE, sigm = sigma(object), ...) {
+vcov.rlmm <- function(object, correlation = TRUE, sigm = sigma(object), full = FALSE, ...) {
+  if (full) return(joint_covariance(object, sigm))
   covariance <- if (length(object$beta)) sigm^2 * chol2inv(object$RX) else matrix(0, 0, 0)
   dimnames(covariance) <- list(names(object$beta), names(object$beta))
   covariance

@@ -1,8 +1,9 @@
 #' Generic functions shared with nlme and lme4
 #'
 #' `fixef()`, `ranef()`, `VarCorr()` and `getData()` are nlme's generics, offered again here.
-#' `getME()`, `isREML()`, `isLMM()` and `ngrps()` have the names and arguments of lme4's generics,
-#' `isSingular()` and `REMLcrit()` those of its plain functions. Called on anything but an `rlmm`
+#' `getME()`, `isREML()`, `isLMM()` and `ngrps()`, as [refit()], [refitML()] and [rePCA()], have the
+#' names and arguments of lme4's generics, `isSingular()` and `REMLcrit()` those of its plain
+#' functions. Called on anything but an `rlmm`
 #' object they hand it on to lme4, so that the order in which the two packages are attached does not
 #' matter for these generics: our methods are registered for lme4's as well. `isSingular()` and
 #' `REMLcrit()` of lme4 know lme4's own fits only in part; where lme4 was attached last, write

@@ -16,15 +16,16 @@ restrict_terms <- function(all, variables, response = FALSE) {
   terms
 }
 
-# The model frame of newdata with the variables of the fixed effects and of the bars.
-prediction_frame <- function(object, newdata, bars, random.only, na.action) {
+# The model frame of newdata with the variables of the fixed effects and of the bars, and others
+# that are asked for.
+prediction_frame <- function(object, newdata, bars, random.only, na.action, also = NULL) {
   if (!is.list(newdata)) {
     stop_rlmm("newdata", paste0("'newdata' must be a data frame, not an object of class '",
       class(newdata)[1L], "'"))
   }
   newdata <- as.data.frame(newdata)
   fixed <- if (!random.only) variable_names(stats::delete.response(fixed_terms(object)))
-  in_matrices <- unique(c(fixed, left_variables(bars)))
+  in_matrices <- unique(c(fixed, left_variables(bars), also))
   known <- intersect(c(in_matrices, group_variables(bars)), names(object$frame))
   terms <- restrict_terms(attr(object$frame, "terms"), known)
   frame <- evaluate_frame(terms, newdata, na.action,

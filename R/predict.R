@@ -15,10 +15,28 @@
 #' @param allow.new.levels Predict for levels that the fit has not seen, and for missing ones, with
 #'   random effects of zero?
 #' @param na.action What to do with missing values in `newdata`: `na.pass` gives `NA` for them.
+#' @param se.fit Also give standard errors?
+#' @param interval `"confidence"` for the predicted mean, `"prediction"` for a new observation.
+#' @param level Probability that the interval is to have.
+#' @param df Degrees of freedom of the t quantile, one number or one for each row; `Inf` for the
+#'   normal distribution.
+#' @param weights Prior weights of the observations that a prediction interval is for; by default
+#'   those of the fit for its own rows, one for new data.
 #' @param ... Nothing else is accepted.
 #' @return A vector named by the rows, padded with `NA` for rows that `na.exclude` left out. Terms
 #'   whose basis depends on the data, as `poly()` or `scale()`, keep the basis of the fit. An offset
 #'   given as argument of [rlmm()] is evaluated in `newdata`.
+#'
+#'   With `interval`, a matrix with columns `fit`, `lwr` and `upr`; with `se.fit`, a list of `fit`,
+#'   `se.fit`, `df` and `residual.scale`, as for `lm` fits.
+#' @section Standard errors and intervals:
+#' They cover the uncertainty of the fixed effects and of the random effects jointly, theta and
+#' sigma taken as known. A level that the fit has not seen (`allow.new.levels`) has a random effect
+#' of unknown size, whose whole variance is added; lme4 counts it as known to be zero. Random
+#' effects that `re.form` leaves out do not count in the standard error or a confidence interval,
+#' which are then for the mean of the population. A prediction interval is for an observation whose
+#' left-out random effects are drawn anew, so that `re.form = NA` is for an observation of a new
+#' level of every factor; it has the residual variance on top.
 #' @section Errors:
 #' Class `rlmm_new_levels` for a level that the fit has not seen, with fields `term` and `level`;
 #' `rlmm_missing_group` for `NA` in a grouping factor; `rlmm_re_form` when `re.form` names a
@@ -30,24 +48,38 @@
 #' predict(fit, new)
 #' predict(fit, new, re.form = NA)
 #' predict(fit, data.frame(Days = 10, Subject = "new"), allow.new.levels = TRUE)
+#' predict(fit, new, interval = "prediction")
+#' predict(fit, new, re.form = NA, interval = "confidence", df = 17)
 #' @name predict.rlmm
 #' @importFrom stats predict
 #' @export
 predict.rlmm <- function(object, newdata = NULL, newparams = NULL, re.form = NULL,
                          random.only = FALSE, type = c("response", "link"),
-                         allow.new.levels = FALSE, na.action = stats::na.pass, ...) {
+                         allow.new.levels = FALSE, na.action = stats::na.pass, se.fit = FALSE,
+                         interval = c("none", "confidence", "prediction"), level = 0.95, df = Inf,
+                         weights = NULL, ...) {
   no_other_arguments("predict", ...)
   match.arg(type)
+  interval <- one_of(interval, c("none", "confidence", "prediction"), "interval")
+  check_flag(se.fit, "se.fit")
+  with_error <- se.fit || interval != "none"
   if (!is.null(newparams)) object <- with_parameters(object, newparams)
-  if (is.null(newdata) && is.null(re.form) && !random.only) return(fitted(object))
+  if (is.null(newdata) && is.null(re.form) && !random.only && !with_error) return(fitted(object))
   bars <- wanted_bars(object, re.form)
   data <- object$frame
-  if (!is.null(newdata)) data <- prediction_frame(object, newdata, bars, random.only, na.action)
+  if (!is.null(newdata)) {
+    also <- if (interval == "prediction") left_variables(parse_formula(object$formula)$bars)
+    data <- prediction_frame(object, newdata, bars, random.only, na.action, also)
+  }
   # a level of the fit that has no row of positive weight is none to complain about
   eta <- random_part(object, data, bars, allow.new.levels || is.null(newdata))
   if (!random.only) eta <- eta + fixed_part(object, data) + offset_or_zero(data)
   names(eta) <- row.names(data)
-  stats::naresid(attr(data, "na.action"), eta)
+  if (!with_error) return(stats::naresid(attr(data, "na.action"), eta))
+  check_interval(level, df, length(eta))
+  weights <- prediction_weights(object, weights, newdata, length(eta))
+  variance <- prediction_variance(object, data, bars, random.only, weights)
+  with_interval(eta, variance, se.fit, interval, level, df, object$sigma, attr(data, "na.action"))
 }
 
 no_other_arguments <- function(name, ...) {

@@ -55,7 +55,7 @@
 #' * `optinfo`: the record of the search; `log`: timings; `version`, `control`.
 #'
 #' It holds nothing but R data and can be saved. Use the usual functions to look into it:
-#' `summary()`, `fixef()`, `ranef()`, `VarCorr()`, `vcov()`, `predict()`, `anova()`, `confint()`.
+#' `summary()`, `fixef()`, `ranef()`, `VarCorr()`, `vcov()`, `predict()`, `anova()`, `plot()`.
 #' @section Conditions:
 #' Redundant columns of the fixed effects are dropped with a message (class `rlmm_rank_deficient`).
 #' A singular fit is a message (`rlmm_singular`) that names the term and the direction without

@@ -4,7 +4,8 @@ calls_on_both <- function(packages) {
   generics <- c("fixef", "ranef", "VarCorr", "getData", "isREML", "isLMM", "ngrps", "isSingular",
     "vcov", "sigma", "logLik", "AIC", "BIC", "nobs", "df.residual", "formula", "terms",
     "model.frame", "model.matrix", "weights", "family", "coef", "fitted", "residuals", "predict",
-    "summary", "getCall", "isGLMM", "isNLMM")
+    "summary", "getCall", "isGLMM", "isNLMM", "refitML", "rePCA", "anova", "drop1", "extractAIC",
+    "simulate", "hatvalues", "rstudent", "cooks.distance", "influence", "plot", "update")
   c(
     paste0("suppressMessages(library(", packages, "))"),
     "data <- lme4::sleepstudy",
@@ -16,6 +17,7 @@ calls_on_both <- function(packages) {
     "  if (inherits(value, 'try-error')) cat(name, class(fit), value)",
     "}",
     "for (fit in list(ours, theirs)) stopifnot(is.numeric(getME(fit, 'theta')))",
+    "for (fit in list(ours, theirs)) stopifnot(is.numeric(fixef(refit(fit, data$Reaction + 1))))",
     "for (fit in list(ours, theirs)) print(VarCorr(fit))",
     "for (fit in list(ours, theirs)) invisible(as.data.frame(VarCorr(fit)))",
     "for (fit in list(ours, theirs)) invisible(as.data.frame(ranef(fit)))",

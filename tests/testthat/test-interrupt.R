@@ -1,7 +1,8 @@
 # Ctrl-C during a long fit, tried on a session of its own: the script below writes down when it
 # begins something and when it was interrupted, and this session sends the signal.
 
-# In a script that runs in the folder of its files. `stamp()` appears at once, with its text.
+# A script that runs in the folder of its files. ROWS and JOB stand for what differs between tests;
+# the file of a `stamp()` appears at once, with its text.
 long_fits <- '
 stamp <- function(name, text = "") {
   writeLines(c(format(as.numeric(Sys.time()), digits = 15), text), paste0(name, ".part"))
@@ -10,9 +11,11 @@ stamp <- function(name, text = "") {
 library(rlmm)
 set.seed(1)
 levels <- 5000
-rows <- 200000
+rows <- ROWS
 d <- data.frame(a = sample(levels, rows, TRUE), b = sample(levels, rows, TRUE))
 d$y <- rnorm(levels)[d$a] + rnorm(levels)[d$b] + rnorm(rows)
+formula <- y ~ 1 + (1 | a) + (1 | b)
+frame <- rlmm_frame(formula, d)
 stamp("pid", Sys.getpid())
 begun <- 0
 returned <- 0
@@ -21,7 +24,7 @@ tryCatch(
   for (i in 1:3) {
     begun <- i
     stamp("begun")
-    try(rlmm(y ~ 1 + (1 | a) + (1 | b), d), silent = TRUE)
+    try(JOB, silent = TRUE)
     returned <- returned + 1
   },
   interrupt = function(condition) {
@@ -54,25 +57,23 @@ start_script <- function(code, folder) {
     env = paste0("R_LIBS=", shQuote(libraries)))
 }
 
-test_that("an interrupt stops a long fit, the loop around it, and nothing else", {
-  skip_on_cran()
-  skip_on_os("windows")
-  skip_if_not(installed(), "rlmm is not installed")
+# Interrupts the job after some seconds, and looks at what the script wrote down about it.
+expect_stopped <- function(job, rows, after_seconds) {
   folder <- tempfile("interrupt")
   on.exit(unlink(folder, recursive = TRUE))
-  start_script(long_fits, folder)
+  start_script(sub("ROWS", rows, sub("JOB", job, long_fits, fixed = TRUE), fixed = TRUE), folder)
   stamp <- function(name) readLines(file.path(folder, name))
 
-  expect_true(wait_for(file.path(folder, "pid"), 10))
+  expect_true(wait_for(file.path(folder, "pid"), 20))
   pid <- as.integer(stamp("pid")[2])
   on.exit(tools::pskill(pid, tools::SIGKILL), add = TRUE, after = FALSE)
   expect_true(wait_for(file.path(folder, "begun"), 5))
-  Sys.sleep(1.5)
+  Sys.sleep(after_seconds)
   expect_false(file.exists(file.path(folder, "after")))
   sent <- as.numeric(Sys.time())
   tools::pskill(pid, tools::SIGINT)
 
-  expect_true(wait_for(file.path(folder, "interrupted"), 5))
+  expect_true(wait_for(file.path(folder, "interrupted"), 10))
   interrupted <- stamp("interrupted")
   expect_lt(as.numeric(interrupted[1]) - sent, 1)
   expect_true("interrupt" %in% interrupted)
@@ -83,4 +84,18 @@ test_that("an interrupt stops a long fit, the loop around it, and nothing else",
   # no thread goes on with what nobody waits for
   expect_lt(as.numeric(after[5]), 0.5)
   expect_false(file.exists(file.path(folder, "failed")))
+}
+
+test_that("an interrupt stops a long search, the loop around it, and nothing else", {
+  skip_on_cran()
+  skip_on_os("windows")
+  skip_if_not(installed(), "rlmm is not installed")
+  expect_stopped("rlmm(formula, d)", "2e5", 1.5)
+})
+
+test_that("an interrupt stops the preparation of many rows", {
+  skip_on_cran()
+  skip_on_os("windows")
+  skip_if_not(installed(), "rlmm is not installed")
+  expect_stopped("rlmm_devfun(frame)", "6e6", 1.2)
 })

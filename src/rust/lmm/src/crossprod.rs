@@ -26,6 +26,9 @@ const PIVOT_TOLERANCE: f64 = 1e-13;
 /// Rows of a chunk, about; fixed, so that sums do not depend on the number of threads.
 const CHUNK_ROWS: usize = 8192;
 
+/// Rows that a loop takes between looks at whether it should stop.
+pub const ROWS_BETWEEN_CHECKS: usize = 1 << 18;
+
 /// Conditioned columns of one factor, row by row.
 #[derive(Debug, Clone)]
 pub enum ZRows {
@@ -280,8 +283,10 @@ pub fn trailing_within(
     let (m, p1) = (layout.m, rows.p1);
     let mut out = vec![0.0; m * p1];
     for &f in &layout.trailing {
-        progress.check()?;
         for (i, wi) in rows.w.chunks_exact(p1).enumerate() {
+            if i % ROWS_BETWEEN_CHECKS == 0 {
+                progress.check()?;
+            }
             let start = layout.start[f][rows.codes[f][i] as usize] as usize;
             for (a, v) in rows.z[f].row(i, factors[f].size).iter().enumerate() {
                 for (c, wc) in wi.iter().enumerate() {

@@ -431,6 +431,7 @@ fn condition_rows(
         .chain(std::iter::once(y))
         .enumerate()
     {
+        progress.check()?;
         for (to, &from) in row_order.iter().enumerate() {
             w[to * (p + 1) + k] = column[from];
         }

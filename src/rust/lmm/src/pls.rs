@@ -158,9 +158,10 @@ impl Pls {
         let parallel = model.pool.is_some();
         let size = model.factors[model.layout.leading].size;
         let chunks = &model.chunks;
+        let how = (parallel, progress);
         model
             .trailing
-            .assemble(chunks, &self.leading, size, &mut self.trailing, parallel);
+            .assemble(chunks, &self.leading, size, &mut self.trailing, how);
         progress.check()?;
         let trailing =
             model

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use crate::blocks::Blocks;
-use crate::crossprod::{Chunk, Rows};
+use crate::crossprod::{Chunk, Rows, ROWS_BETWEEN_CHECKS};
 use crate::dense;
 use crate::error::LmmError;
 use crate::layout::{Layout, Nodes};
@@ -129,19 +129,13 @@ impl Trailing {
         let mut b = allocate(len)?;
         for (k, &f) in layout.trailing.iter().enumerate() {
             for &g in &layout.trailing[k..] {
-                progress.check()?;
-                self.add_rows(&mut b, rows, factors, layout, (f, g));
+                self.add_rows(&mut b, rows, factors, layout, (f, g), progress)?;
             }
         }
         let panels: Vec<&[f64]> = chunks.iter().map(|c| c.panel.as_slice()).collect();
-        self.add_squares(
-            -1.0,
-            chunks,
-            &panels,
-            factors[layout.leading].size,
-            &mut b,
-            false,
-        );
+        let size = factors[layout.leading].size;
+        self.add_squares(-1.0, chunks, &panels, size, &mut b, (false, progress));
+        progress.check()?;
         self.within = b;
         Ok(())
     }
@@ -154,8 +148,12 @@ impl Trailing {
         factors: &[Factor],
         layout: &Layout,
         (f, g): (usize, usize),
-    ) {
+        progress: &Progress,
+    ) -> Result<(), LmmError> {
         for i in 0..rows.n {
+            if i % ROWS_BETWEEN_CHECKS == 0 {
+                progress.check()?;
+            }
             let from = layout.start[f][rows.codes[f][i] as usize] as usize;
             let to = layout.start[g][rows.codes[g][i] as usize] as usize;
             let zg = rows.z[g].row(i, factors[g].size);
@@ -165,6 +163,7 @@ impl Trailing {
                 at += self.column_len(from);
             }
         }
+        Ok(())
     }
 
     /// Where the entry (row, column) stands; for sparse storage both are starts of nodes.
@@ -217,7 +216,7 @@ impl Trailing {
         leading: &[ChunkWork],
         size: usize,
         work: &mut TrailingWork,
-        parallel: bool,
+        (parallel, progress): (bool, &Progress),
     ) {
         work.b.copy_from_slice(&self.within);
         let panels: Vec<&[f64]> = leading
@@ -230,7 +229,14 @@ impl Trailing {
                 }
             })
             .collect();
-        self.add_squares(1.0, chunks, &panels, size, &mut work.b, parallel);
+        self.add_squares(
+            1.0,
+            chunks,
+            &panels,
+            size,
+            &mut work.b,
+            (parallel, progress),
+        );
         for own in leading.iter().filter(|c| !c.stacked.is_empty()) {
             dense::add_square(&own.stacked, self.m, &mut work.b, parallel);
         }
@@ -243,7 +249,7 @@ impl Trailing {
         panels: &[&[f64]],
         size: usize,
         b: &mut [f64],
-        parallel: bool,
+        (parallel, progress): (bool, &Progress),
     ) {
         if self.m == 0 {
             return;
@@ -251,6 +257,10 @@ impl Trailing {
         match &self.storage {
             Storage::Dense => {
                 let scatter = |(tile, values): (usize, &mut [f64])| {
+                    // The caller checks again, and throws the rest away.
+                    if progress.check().is_err() {
+                        return;
+                    }
                     let scattered = chunks.iter().zip(panels).filter(|(_, p)| !p.is_empty());
                     for (chunk, panel) in scattered {
                         self.scatter_tile(sign, chunk, panel, size, tile * TILE, values);

@@ -1,0 +1,173 @@
+#' Analysis of variance and comparison of models
+#'
+#' For one model, sequential F statistics of the fixed effects; for several, likelihood ratio tests.
+#'
+#' @param object,x A model fitted by [rlmm()]; for `print()`, what `anova()` gives.
+#' @param ... Models to compare with it: fitted by [rlmm()], by `lme4::lmer()` or by [lm()]. The
+#'   first argument must be one by [rlmm()], so that this method is called. For `print()`, handed to
+#'   [print()] for class `anova`.
+#' @param refit What to do with models fitted by REML: `TRUE` fits them again by maximum likelihood,
+#'   `"auto"` does so only where the comparison of their REML criteria would not be valid, because
+#'   fixed effects differ or not all models are fitted by REML, `FALSE` never.
+#' @param model.names Names for the models.
+#' @param digits Number of significant digits.
+#' @return A data frame of class `anova`, laid out as lme4's.
+#'
+#'   For one model a row for each term of the fixed effects but the intercept, with columns `npar`,
+#'   `Sum Sq`, `Mean Sq` and `F value`. Sums of squares are sequential: each term is adjusted for
+#'   those before it. The denominator is the residual variance; there are no p values, because
+#'   the degrees of freedom of the denominator are not known without more work.
+#'
+#'   For several models a row for each, those with few parameters first, with columns `npar`, `AIC`,
+#'   `BIC`, `logLik`, `deviance` (minus twice the log-likelihood), `Chisq`, `Df` and `Pr(>Chisq)`,
+#'   each model compared with that of the row above. There is one more column, `Pr(>mixture)`,
+#'   where two models in sequence differ by one variance, see below. Attribute `comparison` says in
+#'   words which criteria were compared.
+#' @section Valid comparisons:
+#' A message (class `rlmm_comparison`) says whether REML fits were refitted or compared as they are.
+#' REML criteria can be compared only where the fixed effects are the same, in the same coding. With
+#' `refit = FALSE` there is a warning (`rlmm_reml_comparison`) where they are not, or where REML and
+#' maximum likelihood are mixed; [AIC()] and [BIC()] of several models give the same warning.
+#'
+#' Models must have the same observations (otherwise error `rlmm_different_data`) and the same
+#' response (`rlmm_different_response`). Where a model is not a special case of the one below, there
+#' is a warning (`rlmm_not_nested`) and no test; AIC and BIC remain. Whether it is one is judged by
+#' the model matrices and covariances, not by the formulas.
+#' @section Tests of variances:
+#' A variance of zero lies on the boundary of the parameter space, and the usual p value is too
+#' large. Where the larger model has exactly one variance more, with the covariances that belong to
+#' it, and everything else is the same, `Pr(>mixture)` refers to the 50:50 mixture of
+#' chi-squared distributions with `Df - 1` and `Df` degrees of freedom. That needs the other
+#' variances to be positive: where the smaller model is singular the column has `NA`.
+#' @references
+#' Self, S. G. and Liang, K.-Y. (1987) Asymptotic properties of maximum likelihood estimators and
+#' likelihood ratio tests under nonstandard conditions. *Journal of the American Statistical
+#' Association* 82, 605-610.
+#'
+#' Stram, D. O. and Lee, J. W. (1994) Variance components testing in the longitudinal mixed effects
+#' model. *Biometrics* 50, 1171-1177.
+#' @examples
+#' slopes <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' intercepts <- rlmm(Reaction ~ Days + (1 | Subject), sleepstudy)
+#' anova(slopes)
+#' anova(slopes, intercepts, refit = "auto")
+#' anova(slopes, intercepts, lm(Reaction ~ Days, sleepstudy))
+#' @importFrom stats anova
+#' @export
+anova.rlmm <- function(object, ..., refit = TRUE, model.names = NULL) {
+  others <- list(...)
+  is_model <- vapply(others, inherits, NA, c("rlmm", "merMod", "lm"))
+  if (!all(is_model)) stop_not_a_model(others, which(!is_model)[1L])
+  if (length(others) == 0L) return(sequential_table(object))
+  if (!isTRUE(refit) && !isFALSE(refit) && !identical(refit, "auto")) {
+    stop_rlmm("bad_argument", "'refit' must be TRUE, FALSE or \"auto\"", column = "refit")
+  }
+  fits <- c(list(object), others)
+  expressions <- c(list(substitute(object)), as.list(substitute(list(...)))[-1L])
+  labels <- model_labels(fits, expressions, model.names)
+  models <- Map(model_parts, fits, labels)
+  check_same_data(models)
+  compare_models(models, refit)
+}
+
+stop_not_a_model <- function(others, i) {
+  name <- names(others)[i]
+  what <- if (is.null(name) || !nzchar(name)) paste("argument", i + 1L) else paste0("'", name, "'")
+  stop_rlmm("bad_argument", paste0("anova() compares models by rlmm(), lmer() and lm(), and ", what,
+    " is of class '", class(others[[i]])[1L], "'"), column = name)
+}
+
+# Squares of RX beta, summed by term: each column is adjusted for those before it.
+sequential_table <- function(object) {
+  terms <- attr(fixed_terms(object), "term.labels")
+  assign <- attr(fixed_matrix(object), "assign")
+  squares <- as.vector(object$RX %*% object$beta)^2
+  by_term <- split(seq_along(assign), factor(assign, seq_along(terms)))
+  kept <- lengths(by_term) > 0L
+  by_term <- by_term[kept]
+  npar <- lengths(by_term)
+  sums <- vapply(by_term, function(columns) sum(squares[columns]), 0)
+  table <- data.frame(as.integer(npar), sums, sums / npar, sums / npar / object$sigma^2)
+  dimnames(table) <- list(terms[kept], c("npar", "Sum Sq", "Mean Sq", "F value"))
+  structure(table, heading = "Analysis of Variance Table", class = c("anova", "data.frame"))
+}
+
+compare_models <- function(models, refit) {
+  comparison <- choose_comparison(models, refit)
+  for (i in which(comparison$refit)) models[[i]]$fit <- refitML(models[[i]]$fit)
+  likelihoods <- lapply(seq_along(models), function(i) {
+    stats::logLik(models[[i]]$fit, REML = comparison$REML[i])
+  })
+  order <- order(vapply(likelihoods, attr, 0, "df"))
+  models <- unname(models[order])
+  likelihoods <- likelihoods[order]
+  table <- likelihood_table(models, likelihoods)
+  comparison$signal()
+  structure(table, comparison = comparison$text)
+}
+
+likelihood_table <- function(models, likelihoods) {
+  value <- vapply(likelihoods, as.double, 0)
+  npar <- vapply(likelihoods, attr, 0, "df")
+  chisq <- c(NA, 2 * pmax(0, diff(value)))
+  df <- c(NA, diff(npar))
+  found <- lapply(seq_along(models)[-1L], function(i) nesting(models[[i - 1L]], models[[i]]))
+  nested <- c(NA, vapply(found, isTRUE, NA))
+  report_not_nested(models, found, df)
+  chisq[!nested] <- NA
+  df[!nested] <- NA
+  p <- ifelse(df == 0, NA, stats::pchisq(chisq, df, lower.tail = FALSE))
+  table <- data.frame(
+    npar = npar, AIC = vapply(likelihoods, stats::AIC, 0), BIC = vapply(likelihoods, stats::BIC, 0),
+    logLik = value, deviance = -2 * value, Chisq = chisq, Df = df, "Pr(>Chisq)" = p,
+    row.names = vapply(models, `[[`, "", "name"), check.names = FALSE
+  )
+  boundary <- c(NA, vapply(seq_along(models)[-1L], function(i) {
+    if (nested[i]) boundary_df(models[[i - 1L]], models[[i]]) else NA_integer_
+  }, 1L))
+  if (!all(is.na(boundary))) table[["Pr(>mixture)"]] <- mixture_p_value(chisq, boundary)
+  structure(table, heading = comparison_heading(models), class = c("rlmm_anova", "anova",
+    "data.frame"))
+}
+
+report_not_nested <- function(models, found, df) {
+  # models with the same number of parameters have no test in any case
+  bad <- which(!vapply(found, isTRUE, NA) & df[-1L] > 0)
+  for (i in bad) {
+    names <- c(models[[i]]$name, models[[i + 1L]]$name)
+    warn_rlmm("not_nested", paste0("'", names[1L], "' is not a special case of '", names[2L],
+      "', which lacks some of its ", found[[i]], "; there is no likelihood ratio test, only AIC ",
+      "and BIC can be compared"), term = names)
+  }
+}
+
+comparison_heading <- function(models) {
+  data <- unique(unlist(lapply(models, `[[`, "data")))
+  lines <- vapply(models, function(model) paste0(model$name, ": ", model$formula), "")
+  c(if (length(data) == 1L) paste("Data:", data), "Models:", lines)
+}
+
+#' @rdname anova.rlmm
+#' @export
+print.rlmm_anova <- function(x, digits = max(getOption("digits") - 2L, 3L), ...) {
+  mixture <- x[["Pr(>mixture)"]]
+  if (!is.null(mixture)) {
+    # the method for class anova formats one p value only: the last
+    plain <- x
+    plain[["Pr(>mixture)"]] <- NULL
+    print_comparison(plain, digits, ...)
+    tests <- which(!is.na(mixture))
+    cat("\nTest of one variance, p value of the chi-squared mixture:\n")
+    p <- vapply(mixture[tests], format.pval, "", digits = max(1L, digits - 1L))
+    cat(paste0("  ", row.names(x)[tests - 1L], " in ", row.names(x)[tests], ": Pr(>mixture) ",
+      ifelse(startsWith(p, "<"), p, paste("=", p)), "\n"), sep = "")
+  } else {
+    print_comparison(x, digits, ...)
+  }
+  invisible(x)
+}
+
+print_comparison <- function(x, digits, ...) {
+  class(x) <- c("anova", "data.frame")
+  print(x, digits = digits, ...)
+}

@@ -1,0 +1,134 @@
+#' Pictures of random effects
+#'
+#' @param x What [ranef()] gives.
+#' @param data Not used; it belongs to lattice's generics.
+#' @param level Probability of the intervals; `NULL` for none.
+#' @param main Put the name of the grouping factor above?
+#' @param transf A function that is applied to the effects and to the ends of the intervals.
+#' @param ... Handed to lattice.
+#' @return A list of class `rlmm_plots` with one `trellis` object for each grouping factor, by name.
+#'   All are drawn when it is printed.
+#' @details
+#' `dotplot()` shows the effects of each level in the order of the first effect, with intervals from
+#' their conditional standard deviations (theta and the fixed effects taken as known); those that do
+#' not hold zero are darker. Names of levels are left out where there are more than 80. `qqmath()`
+#' has the effects against normal quantiles. `plot()` is `qqmath()` for factors with one effect per
+#' level and otherwise a scatter plot of the effects.
+#' @examples
+#' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' dotplot(ranef(fit))
+#' qqmath(ranef(fit))
+#' plot(ranef(fit))
+#' @name plot.rlmm_ranef
+NULL
+
+#' @importFrom lattice dotplot
+#' @export
+lattice::dotplot
+
+#' @importFrom lattice qqmath
+#' @export
+lattice::qqmath
+
+#' @rdname plot.rlmm_ranef
+#' @export
+dotplot.rlmm_ranef <- function(x, data, main = TRUE, transf = I, level = 0.95, ...) {
+  by_factor(x, main, transf, level, function(long, title) {
+    levels_n <- nlevels(long$grp)
+    effects_picture(grp ~ condval | term, long, title, ylab = NULL,
+      scales = list(y = level_scale(levels_n), x = list(relation = "free")), ...)
+  })
+}
+
+#' @rdname plot.rlmm_ranef
+#' @export
+qqmath.rlmm_ranef <- function(x, data, main = TRUE, transf = I, level = 0.95, ...) {
+  by_factor(x, main, transf, level, function(long, title) {
+    long$z <- stats::ave(long$condval, long$term, FUN = function(b) {
+      stats::qnorm(stats::ppoints(length(b)))[rank(b, ties.method = "first")]
+    })
+    effects_picture(z ~ condval | term, long, title, ylab = "Standard normal quantiles",
+      scales = list(x = list(relation = "free")), ...)
+  })
+}
+
+#' @rdname plot.rlmm_ranef
+#' @export
+plot.rlmm_ranef <- function(x, main = TRUE, ...) {
+  plots <- lapply(names(x), function(group) {
+    effects <- as.data.frame(x[[group]])
+    if (ncol(effects) < 2L) return(qqmath(x[group], main = main, ...)[[1L]])
+    scatter_of_effects(effects, if (main) group, ...)
+  })
+  structure(stats::setNames(plots, names(x)), class = "rlmm_plots")
+}
+
+#' @export
+`[.rlmm_ranef` <- function(x, i) structure(unclass(x)[i], class = class(x))
+
+scatter_of_effects <- function(effects, title, ...) {
+  theme <- plot_theme(nrow(effects))
+  if (ncol(effects) > 2L) {
+    return(draw(lattice::splom, list(~effects, main = title, par.settings = theme, xlab = NULL,
+      varname.cex = 0.8, axis.text.cex = 0.6, panel = function(x, y, ...) {
+        lattice::panel.abline(h = 0, v = 0, col = "grey85")
+        lattice::panel.points(x, y, ...)
+      }), ...))
+  }
+  draw(lattice::xyplot, list(effects[[2L]] ~ effects[[1L]], main = title, par.settings = theme,
+    xlab = names(effects)[1L], ylab = names(effects)[2L], panel = function(x, y, ...) {
+      lattice::panel.grid(h = -1, v = -1, col = "grey92")
+      lattice::panel.abline(h = 0, v = 0, col = "grey60")
+      lattice::panel.points(x, y, ...)
+    }), ...)
+}
+
+# One picture for each grouping factor from the long data frame of its effects.
+by_factor <- function(x, main, transf, level, picture) {
+  plots <- lapply(names(x), function(group) {
+    long <- as.data.frame(x[group])
+    half <- if (is.null(level) || is.null(long$condsd)) 0 else
+      stats::qnorm((1 + level) / 2) * long$condsd
+    long$lower <- as.double(transf(long$condval - half))
+    long$upper <- as.double(transf(long$condval + half))
+    long$reference <- as.double(transf(rep(0, nrow(long))))
+    long$condval <- as.double(transf(long$condval))
+    picture(long, if (isTRUE(main)) group)
+  })
+  structure(stats::setNames(plots, names(x)), class = "rlmm_plots")
+}
+
+effects_picture <- function(axes, long, title, ...) {
+  panel <- function(x, y, subscripts, ...) {
+    lower <- long$lower[subscripts]
+    upper <- long$upper[subscripts]
+    reference <- long$reference[subscripts][1L]
+    clear <- lower > reference | upper < reference
+    lattice::panel.grid(h = 0, v = -1, col = "grey92")
+    if (is.factor(y) && nlevels(y) <= 80L) lattice::panel.abline(h = unique(y), col = "grey95")
+    lattice::panel.abline(v = reference, col = "grey45")
+    n <- length(x)
+    thin <- max(0.5, min(1.6, 60 / n))
+    lattice::panel.segments(lower, y, upper, y, lwd = thin,
+      col = ifelse(clear, INK, with_alpha(SOFT, 0.8)))
+    lattice::panel.points(x, y, pch = 16, cex = max(0.25, min(0.75, 40 / n)),
+      col = ifelse(clear, INK, SOFT))
+  }
+  prepanel <- function(x, y, subscripts, ...) {
+    list(xlim = range_with_margin(long$lower[subscripts], long$upper[subscripts]))
+  }
+  draw(lattice::xyplot, list(axes, data = long, main = title, xlab = NULL, panel = panel,
+    prepanel = prepanel, par.settings = plot_theme(nrow(long)), as.table = TRUE), ...)
+}
+
+#' @rdname plot.rlmm_ranef
+#' @export
+print.rlmm_plots <- function(x, ...) {
+  asked <- length(x) > 1L && grDevices::dev.interactive()
+  if (asked) {
+    before <- grDevices::devAskNewPage(TRUE)
+    on.exit(grDevices::devAskNewPage(before))
+  }
+  for (plot in unclass(x)) print(plot, ...)
+  invisible(x)
+}
