@@ -77,20 +77,20 @@
 #' @export
 rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = NULL, verbose = 0L,
                  subset, weights, na.action, offset, contrasts = NULL, devFunOnly = FALSE, ...) {
-  started <- Sys.time()
+  started <- seconds()
   check_no_more(match.call(expand.dots = FALSE)$...)
   call <- as_written(match.call(), environment())
   if (missing(formula)) stop_rlmm("formula", "'formula' is missing")
   formula <- as_formula(formula, parent.frame())
 
   frame <- eval(frame_call(call))
-  framed <- Sys.time()
+  framed <- seconds()
   devfun <- rlmm_devfun(frame)
   if (devFunOnly) return(devfun)
   opt <- rlmm_optimize(devfun, start, verbose)
 
   fit <- rlmm_object(frame, opt, call_to_keep(call, frame$formula))
-  fit$log$seconds <- c(frame = seconds(framed - started), fit = seconds(Sys.time() - framed))
+  fit$log$seconds <- c(frame = framed - started, fit = seconds() - framed)
   fit
 }
 
@@ -133,4 +133,5 @@ call_to_keep <- function(call, formula) {
   call
 }
 
-seconds <- function(difference) as.double(difference, units = "secs")
+# A bare number: arithmetic on times would cost more than a small fit's model frame.
+seconds <- function() as.double(Sys.time())

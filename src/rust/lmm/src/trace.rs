@@ -5,6 +5,7 @@
 //! exact gradient leave when the other parts of the Hessian are taken out.
 
 use faer::{Mat, MatRef};
+use rayon::prelude::*;
 
 use crate::curvature::Curvature;
 use crate::derivatives::Derivatives;
@@ -13,10 +14,12 @@ use crate::model::Model;
 use crate::optimize::Work;
 use crate::pls::Pls;
 use crate::progress::Progress;
-use crate::small::{axpy, dot, multiply, multiply_transpose, symmetrise, transpose};
+use crate::small::{axpy, dot, multiply_into, multiply_transpose_into, symmetrise, transpose};
 
 /// Step of the differences, relative to the natural unit of a parameter.
 const DIFFERENCE: f64 = 1e-4;
+/// Levels summed at once.
+const LEVELS: usize = 4096;
 /// Multiplications that T may cost in every evaluation.
 const DENSE_WORK: f64 = 3e7;
 
@@ -59,39 +62,37 @@ impl Curvature {
     /// T when no factor but one is there: `N` is block diagonal but for the fixed effects.
     fn trace_of_one_factor(&self, model: &Model, d: &Derivatives) -> Vec<f64> {
         let f = model.layout.leading;
-        let (size, p) = (model.factors[f].size, if model.reml { model.p } else { 0 });
-        let full: Vec<Vec<f64>> = (0..self.k).map(|t| self.padded(model, t)).collect();
-        let mut trace = vec![0.0; self.k * self.k];
-        let mut fixed = vec![vec![0.0; p * p]; self.k];
-        for level in 0..model.factors[f].levels {
-            let n = &d.n[f][level * size * size..(level + 1) * size * size];
-            let j = &d.j[f][level * size * model.p..(level + 1) * size * model.p];
-            let ns: Vec<Vec<f64>> = full
-                .iter()
-                .map(|s| multiply(n, s, size, size, size))
-                .collect();
-            let sj: Vec<Vec<f64>> = full.iter().map(|s| multiply(s, j, size, size, p)).collect();
-            for s in 0..self.k {
-                axpy(
-                    1.0,
-                    &multiply_transpose(j, &sj[s], size, p, p),
-                    &mut fixed[s],
-                );
-                for t in 0..=s {
-                    let square = dot(&ns[s], &transpose(&ns[t], size, size));
-                    let nsj = multiply(n, &sj[t], size, size, p);
-                    trace[s + t * self.k] += square - 2.0 * dot(&sj[s], &nsj);
-                }
-            }
-        }
-        for s in 0..self.k {
+        let (size, k) = (model.factors[f].size, self.k);
+        let p = if model.reml { model.p } else { 0 };
+        let full: Vec<Vec<f64>> = (0..k).map(|t| self.padded(model, t)).collect();
+        let n = d.n[f].par_chunks(LEVELS * size * size);
+        let j = |part: usize| {
+            let from = part * LEVELS * size * model.p;
+            &d.j[f][from..(from + LEVELS * size * model.p).min(d.j[f].len())]
+        };
+        let job =
+            |(part, n): (usize, &[f64])| OneFactor::sum(&full, n, j(part), (size, model.p, p));
+        let parts: Vec<OneFactor> = if model.pool.is_some() {
+            n.enumerate().map(job).collect()
+        } else {
+            d.n[f]
+                .chunks(LEVELS * size * size)
+                .enumerate()
+                .map(job)
+                .collect()
+        };
+        let mut total = OneFactor::zero(k, p);
+        parts.iter().for_each(|part| total.add(part));
+        let fixed: Vec<&[f64]> = total.fixed.chunks_exact((p * p).max(1)).collect();
+        for s in 0..k {
             for t in 0..=s {
-                let v = trace[s + t * self.k] + dot(&fixed[s], &transpose(&fixed[t], p, p));
-                trace[s + t * self.k] = v;
-                trace[t + s * self.k] = v;
+                if p > 0 {
+                    total.trace[s + t * k] += dot(fixed[s], &transpose(fixed[t], p, p));
+                }
+                total.trace[t + s * k] = total.trace[s + t * k];
             }
         }
-        trace
+        total.trace
     }
 
     /// T from N as a dense matrix.
@@ -177,6 +178,72 @@ impl Curvature {
             }
         }
         full
+    }
+}
+
+/// Sums over levels of one factor.
+struct OneFactor {
+    /// `tr(N S_t N S_s) - 2 tr(N S_t J J' S_s)`, lower triangle (k x k).
+    trace: Vec<f64>,
+    /// `J' S_t J` of each t (p x p).
+    fixed: Vec<f64>,
+}
+
+impl OneFactor {
+    fn zero(k: usize, p: usize) -> OneFactor {
+        OneFactor {
+            trace: vec![0.0; k * k],
+            fixed: vec![0.0; k * p * p],
+        }
+    }
+
+    fn add(&mut self, other: &OneFactor) {
+        axpy(1.0, &other.trace, &mut self.trace);
+        axpy(1.0, &other.fixed, &mut self.fixed);
+    }
+
+    /// Some levels; `p` is zero where the fixed effects do not count, and `columns` their number.
+    fn sum(
+        full: &[Vec<f64>],
+        n: &[f64],
+        j: &[f64],
+        (size, columns, p): (usize, usize, usize),
+    ) -> OneFactor {
+        let (k, square) = (full.len(), size * size);
+        let mut sums = OneFactor::zero(k, p);
+        let mut ns = vec![0.0; k * square];
+        let (mut sj, mut nsj) = (vec![0.0; k * size * p], vec![0.0; size * p]);
+        let mut jsj = vec![0.0; p * p];
+        for (level, n) in n.chunks_exact(square).enumerate() {
+            let j = &j[level * size * columns..level * size * columns + size * p];
+            for (s, own) in full.iter().enumerate() {
+                let to = &mut ns[s * square..(s + 1) * square];
+                multiply_into(n, own, (size, size, size), to);
+                if p > 0 {
+                    let to = &mut sj[s * size * p..(s + 1) * size * p];
+                    multiply_into(own, j, (size, size, p), to);
+                    multiply_transpose_into(j, to, (size, p, p), &mut jsj);
+                    axpy(1.0, &jsj, &mut sums.fixed[s * p * p..(s + 1) * p * p]);
+                }
+            }
+            for t in 0..k {
+                if p > 0 {
+                    let own = &sj[t * size * p..(t + 1) * size * p];
+                    multiply_into(n, own, (size, size, p), &mut nsj);
+                }
+                for s in t..k {
+                    let (a, b) = (&ns[s * square..], &ns[t * square..]);
+                    let mut v = -2.0 * dot(&sj[s * size * p..(s + 1) * size * p], &nsj);
+                    for c in 0..size {
+                        for r in 0..size {
+                            v += a[r + c * size] * b[c + r * size];
+                        }
+                    }
+                    sums.trace[s + t * k] += v;
+                }
+            }
+        }
+        sums
     }
 }
 
