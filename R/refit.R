@@ -92,7 +92,7 @@ refitML.rlmm <- function(x, ...) {
 fit_again <- function(object) {
   frame <- rebuilt_frame(object)
   check_random_terms(frame$random, sum(used_rows(frame$frame)), object$control$check)
-  opt <- rlmm_optimize(rlmm_devfun(frame), start_from(object))
+  opt <- fit_frame(frame, start_from(object))
   fit <- rlmm_object(frame, opt, object$call)
   fit$dropped <- union(object$dropped, fit$dropped)
   fit

@@ -41,8 +41,9 @@ fn interrupted() -> bool {
     unsafe { R_ToplevelExec(check, std::ptr::null_mut()) == 0 }
 }
 
-/// Run `job`, printing its steps once it has taken `print_after` seconds, on a thread that outlives an interrupt until its own next check: R gets its prompt
-/// back at once.
+/// Run `job` on a thread that outlives an interrupt until its own next check, so that R gets its
+/// prompt back at once; a `quick` one on R's own. Its steps are printed once it has taken
+/// `print_after` seconds.
 pub fn watch<T: Send + 'static>(
     quick: bool,
     print_after: f64,

@@ -155,36 +155,40 @@ pub fn solve_lower_transpose(l: &[f64], m: usize, x: &mut [f64], k: usize) {
 /// `out <- A x` for k columns, A given by its lower triangle.
 pub fn multiply_symmetric(a: &[f64], m: usize, x: &[f64], k: usize, out: &mut [f64]) {
     let a = MatRef::from_column_major_slice(a, m, m);
-    let x = MatRef::from_column_major_slice(x, m, k);
-    let mut out = MatMut::from_column_major_slice_mut(out, m, k);
-    let (lower, strict) = (
-        BlockStructure::TriangularLower,
-        BlockStructure::StrictTriangularUpper,
-    );
+    let x = MatRef::from_column_major_slice(x, m, k).transpose();
+    let out = MatMut::from_column_major_slice_mut(out, m, k).transpose_mut();
+    add_symmetric_product(x, a, out, Accum::Replace);
+}
+
+/// `S A` for A given by its lower triangle, into `out` or added to it.
+fn add_symmetric_product(
+    s: MatRef<'_, f64>,
+    a: MatRef<'_, f64>,
+    mut out: MatMut<'_, f64>,
+    how: Accum,
+) {
     let whole = BlockStructure::Rectangular;
-    triangular::matmul(
-        out.rb_mut(),
-        whole,
-        Accum::Replace,
-        a,
-        lower,
-        x,
-        whole,
-        1.0,
-        Par::Seq,
-    );
-    let above = a.transpose();
-    triangular::matmul(
-        out,
-        whole,
-        Accum::Add,
-        above,
-        strict,
-        x,
-        whole,
-        1.0,
-        Par::Seq,
-    );
+    let parts = [
+        (a, BlockStructure::TriangularLower, how),
+        (
+            a.transpose(),
+            BlockStructure::StrictTriangularUpper,
+            Accum::Add,
+        ),
+    ];
+    for (part, structure, how) in parts {
+        triangular::matmul(
+            out.rb_mut(),
+            whole,
+            how,
+            s,
+            whole,
+            part,
+            structure,
+            1.0,
+            Par::Seq,
+        );
+    }
 }
 
 /// `A' B` for A with k columns and B with l.
@@ -244,34 +248,7 @@ pub fn multiply_right(s: &[f64], a: &[f64], m: usize, out: &mut [f64], parallel:
                 1.0,
                 Par::Seq,
             );
-            let here = s.subcols(from, width);
-            let (lower, strict) = (
-                BlockStructure::TriangularLower,
-                BlockStructure::StrictTriangularUpper,
-            );
-            let whole = BlockStructure::Rectangular;
-            triangular::matmul(
-                block.rb_mut(),
-                whole,
-                Accum::Add,
-                here,
-                whole,
-                own,
-                lower,
-                1.0,
-                Par::Seq,
-            );
-            triangular::matmul(
-                block.rb_mut(),
-                whole,
-                Accum::Add,
-                here,
-                whole,
-                own.transpose(),
-                strict,
-                1.0,
-                Par::Seq,
-            );
+            add_symmetric_product(s.subcols(from, width), own, block.rb_mut(), Accum::Add);
             let rest = s.subcols(from + width, m - from - width);
             matmul(block, Accum::Add, rest, below, 1.0, Par::Seq);
         },
