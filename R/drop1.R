@@ -75,7 +75,7 @@ fit_without <- function(object, fixed, term, REML) {
   frame$REML <- REML
   frame$formula[[3L]] <- sum_of(c(reduced[[3L]], random_formula(object$formula)[[3L]]))
   frame$control$check$rank_X <- "ignore"
-  opt <- rlmm_optimize(rlmm_devfun(frame), start_from(object))
+  opt <- fit_frame(frame, start_from(object))
   withCallingHandlers(rlmm_object(frame, opt),
     rlmm_singular = function(m) invokeRestart("muffleMessage"))
 }

@@ -55,7 +55,7 @@ no_fit <- function(object) {
 
 refit_column <- function(frame, y, start, result) {
   frame <- frame_for_response(frame, y)
-  opt <- rlmm_optimize(rlmm_devfun(frame), start)
+  opt <- fit_frame(frame, start)
   if (!all(is.finite(c(opt$criterion, opt$sigma, opt$beta)))) {
     stop_rlmm("not_finite", "the fit has no finite criterion")
   }
