@@ -23,8 +23,14 @@ use crate::term::Factor;
 
 /// A pivot of Z_j'W Z_j below this part of its diagonal is rounding.
 const PIVOT_TOLERANCE: f64 = 1e-13;
-/// Rows of a chunk, about; fixed, so that sums do not depend on the number of threads.
-const CHUNK_ROWS: usize = 8192;
+/// Rows of a chunk, about: few enough for several chunks, many enough for loops to be worth it. They
+/// follow from the rows alone, so that sums do not depend on the number of threads.
+const CHUNK_ROWS: std::ops::RangeInclusive<usize> = 448..=8192;
+/// Chunks of a model with few rows, about.
+const CHUNKS: usize = 4;
+
+/// Columns of `[X y]` that a thread sums at once.
+const COLUMNS: usize = 2;
 
 /// Rows that a loop takes between looks at whether it should stop.
 pub const ROWS_BETWEEN_CHECKS: usize = 1 << 18;
@@ -139,10 +145,11 @@ pub fn absorb(
 
 fn chunk_bounds(level_start: &[usize]) -> Vec<usize> {
     let levels = level_start.len() - 1;
+    let rows = (level_start[levels] / CHUNKS).clamp(*CHUNK_ROWS.start(), *CHUNK_ROWS.end());
     let mut bounds = vec![0];
     for level in 1..=levels {
         let from = level_start[bounds[bounds.len() - 1]];
-        if level == levels || level_start[level] - from >= CHUNK_ROWS {
+        if level == levels || level_start[level] - from >= rows {
             bounds.push(level);
         }
     }
@@ -171,12 +178,15 @@ impl Shared<'_> {
             w: Vec::with_capacity((to - from) * s * self.p1),
             within: vec![0.0; self.p1 * self.p1],
         };
-        let mut at = vec![u32::MAX; self.layout.m];
+        let mut scratch = Scratch {
+            at: vec![u32::MAX; self.layout.m],
+            coefficients: vec![0.0; s * self.p1],
+        };
         let base = self.level_start[from];
         for level in from..to {
             let (begin, end) = (self.level_start[level], self.level_start[level + 1]);
             let own = &mut w[(begin - base) * self.p1..(end - base) * self.p1];
-            self.level(&mut chunk, begin..end, own, &mut at);
+            self.level(&mut chunk, begin..end, own, &mut scratch);
         }
         chunk
     }
@@ -186,15 +196,15 @@ impl Shared<'_> {
         chunk: &mut Chunk,
         rows: std::ops::Range<usize>,
         w: &mut [f64],
-        at: &mut [u32],
+        scratch: &mut Scratch,
     ) {
         let s = self.factors[self.layout.leading].size;
         let first = chunk.columns.len();
-        self.collect_columns(rows.clone(), &mut chunk.columns, at);
+        self.collect_columns(rows.clone(), &mut chunk.columns, &mut scratch.at);
         let k = chunk.columns.len() - first;
-        let mut a = vec![0.0; s * s];
-        let mut panel = vec![0.0; s * k];
-        let mut aw = vec![0.0; s * self.p1];
+        let a = zeros(&mut chunk.r, s * s);
+        let panel = zeros(&mut chunk.panel, s * k);
+        let aw = zeros(&mut chunk.w, s * self.p1);
         let z = &self.z[self.layout.leading];
         for (i, wi) in rows.clone().zip(w.chunks_exact(self.p1)) {
             let zi = z.row(i, s);
@@ -206,19 +216,18 @@ impl Shared<'_> {
             }
             for &f in &self.layout.trailing {
                 let start = self.layout.start[f][self.codes[f][i] as usize] as usize;
-                let to = at[start] as usize - first;
+                let to = scratch.at[start] as usize - first;
                 for (c, v) in self.z[f].row(i, self.factors[f].size).iter().enumerate() {
                     axpy(*v, zi, &mut panel[(to + c) * s..(to + c + 1) * s]);
                 }
             }
         }
-        semidefinite_cholesky(&mut a, s, PIVOT_TOLERANCE);
-        solve_lower(&a, s, &mut panel, k);
-        solve_lower(&a, s, &mut aw, self.p1);
-        self.residuals(rows, &a, &aw, w, &mut chunk.within);
-        chunk.r.extend_from_slice(&a);
-        chunk.panel.extend_from_slice(&panel);
-        chunk.w.extend_from_slice(&aw);
+        semidefinite_cholesky(a, s, PIVOT_TOLERANCE);
+        solve_lower(a, s, panel, k);
+        solve_lower(a, s, aw, self.p1);
+        scratch.coefficients.copy_from_slice(aw);
+        solve_lower_transpose(a, s, &mut scratch.coefficients, self.p1);
+        self.residuals(rows, &scratch.coefficients, w, &mut chunk.within);
         chunk.start.push(chunk.columns.len());
     }
 
@@ -251,14 +260,11 @@ impl Shared<'_> {
     fn residuals(
         &self,
         rows: std::ops::Range<usize>,
-        r: &[f64],
-        aw: &[f64],
+        coefficients: &[f64],
         w: &mut [f64],
         within: &mut [f64],
     ) {
         let s = self.factors[self.layout.leading].size;
-        let mut coefficients = aw.to_vec();
-        solve_lower_transpose(r, s, &mut coefficients, self.p1);
         let z = &self.z[self.layout.leading];
         for (i, wi) in rows.zip(w.chunks_exact_mut(self.p1)) {
             let zi = z.row(i, s);
@@ -273,27 +279,56 @@ impl Shared<'_> {
     }
 }
 
+/// `len` zeros more at the end of `v`.
+fn zeros(v: &mut Vec<f64>, len: usize) -> &mut [f64] {
+    let from = v.len();
+    v.resize(from + len, 0.0);
+    &mut v[from..]
+}
+
+/// What the levels of a chunk share.
+struct Scratch {
+    /// Where each trailing position stands among the chunk's columns.
+    at: Vec<u32>,
+    /// Coefficients of `[X y]` on Z_j.
+    coefficients: Vec<f64>,
+}
+
 /// `Z_2'W [X y]_res` (m x p1, column-major).
 pub fn trailing_within(
     rows: &Rows,
     factors: &[Factor],
     layout: &Layout,
+    parallel: bool,
     progress: &Progress,
 ) -> Result<Vec<f64>, crate::LmmError> {
     let (m, p1) = (layout.m, rows.p1);
     let mut out = vec![0.0; m * p1];
-    for &f in &layout.trailing {
-        for (i, wi) in rows.w.chunks_exact(p1).enumerate() {
-            if i % ROWS_BETWEEN_CHECKS == 0 {
-                progress.check()?;
-            }
-            let start = layout.start[f][rows.codes[f][i] as usize] as usize;
-            for (a, v) in rows.z[f].row(i, factors[f].size).iter().enumerate() {
-                for (c, wc) in wi.iter().enumerate() {
-                    out[start + a + c * m] += v * wc;
+    if m == 0 {
+        return Ok(out);
+    }
+    let job = |(k, out): (usize, &mut [f64])| {
+        let first = k * COLUMNS;
+        for &f in &layout.trailing {
+            for (i, wi) in rows.w.chunks_exact(p1).enumerate() {
+                if i % ROWS_BETWEEN_CHECKS == 0 {
+                    progress.check()?;
+                }
+                let start = layout.start[f][rows.codes[f][i] as usize] as usize;
+                for (a, v) in rows.z[f].row(i, factors[f].size).iter().enumerate() {
+                    for (column, wc) in out.chunks_exact_mut(m).zip(&wi[first..]) {
+                        column[start + a] += v * wc;
+                    }
                 }
             }
         }
+        Ok(())
+    };
+    if parallel {
+        let columns = out.par_chunks_mut(m * COLUMNS).enumerate();
+        columns.try_for_each(job)?;
+    } else {
+        out.chunks_mut(m * COLUMNS).enumerate().try_for_each(job)?;
     }
     Ok(out)
 }

@@ -14,6 +14,8 @@
 //! same column of the same lambda. One forward solve per parameter; no pass over the rows. T, which
 //! needs more than the diagonal blocks of N, is in [`crate::trace`].
 
+use rayon::prelude::*;
+
 use crate::crossprod::Chunk;
 use crate::dense;
 use crate::derivatives::Derivatives;
@@ -201,14 +203,9 @@ fn information(
     parameters: &[Parameter],
     directions: &[Vec<f64>],
 ) -> (Vec<f64>, Vec<f64>) {
-    let mut working = Working::new(model, parameters.len());
-    for (t, direction) in directions.iter().enumerate() {
-        if model.terms[parameters[t].term].factor != model.layout.leading {
-            working.add_trailing(model, d, t, parameters, direction);
-        }
-    }
-    working.reduce_trailing(model, pls);
-    working.add_leading(model, pls, d, parameters, directions);
+    let mut working = Working::new(model, parameters);
+    working.add_trailing(model, (pls, d), parameters, directions);
+    working.add_leading(model, (pls, d), parameters, directions);
     let c = working.c.iter().map(|v| v / d.s2).collect();
     let mut q = working.finish(model, pls, parameters);
     q.iter_mut().for_each(|v| *v /= d.s2);
@@ -218,58 +215,67 @@ fn information(
 /// The columns `Z h_t` as they go through the elimination, `h_t = S_t z` level by level.
 struct Working {
     k: usize,
+    /// Parameters of the leading factor, and of the others.
+    lead: Vec<usize>,
+    trail: Vec<usize>,
     /// `Z_2'V1^-1 Z h_t` (m x k).
     trailing: Vec<f64>,
     /// `X'V1^-1 Z h_t` (p x k).
     fixed: Vec<f64>,
     /// `h_s'Z'V1^-1 Z h_t` (k x k).
     square: Vec<f64>,
-    /// h_t of trailing factors (m x k).
+    /// h_t of the parameters `trail` (m columns' length each).
     h: Vec<f64>,
     /// `h_t'z`.
     c: Vec<f64>,
 }
 
 impl Working {
-    fn new(model: &Model, k: usize) -> Working {
-        let m = model.trailing.m;
+    fn new(model: &Model, parameters: &[Parameter]) -> Working {
+        let (m, k) = (model.trailing.m, parameters.len());
+        let leads = |t: &usize| model.terms[parameters[*t].term].factor == model.layout.leading;
+        let (lead, trail): (Vec<usize>, Vec<usize>) = (0..k).partition(leads);
         Working {
             k,
             trailing: vec![0.0; m * k],
             fixed: vec![0.0; model.p * k],
             square: vec![0.0; k * k],
-            h: vec![0.0; m * k],
+            h: vec![0.0; m * trail.len()],
             c: vec![0.0; k],
+            lead,
+            trail,
         }
     }
 
-    /// h_t of a parameter of a trailing factor.
+    /// The parameters of the trailing factors, and what their h_t give through B.
     fn add_trailing(
         &mut self,
         model: &Model,
-        d: &Derivatives,
-        t: usize,
+        (pls, d): (&Pls, &Derivatives),
         parameters: &[Parameter],
-        direction: &[f64],
+        directions: &[Vec<f64>],
     ) {
-        let term = &model.terms[parameters[t].term];
-        let (f, m) = (term.factor, model.trailing.m);
-        let levels = d.z[f].chunks_exact(model.factors[f].size);
-        for (&start, z) in model.layout.start[f].iter().zip(levels) {
-            let own = &z[term.offset..term.offset + term.p];
-            let from = t * m + start as usize + term.offset;
-            let h = &mut self.h[from..from + term.p];
-            multiply_into(direction, own, (term.p, term.p, 1), h);
-            self.c[t] += dot(h, own);
+        let (m, p) = (model.trailing.m, model.p);
+        if m == 0 {
+            return;
         }
-    }
-
-    /// What the trailing h_t give through B.
-    fn reduce_trailing(&mut self, model: &Model, pls: &Pls) {
-        let (m, p, k) = (model.trailing.m, model.p, self.k);
-        if m > 0 {
-            self.trailing = model.trailing.multiply(&pls.trailing.b, &self.h, k);
-            self.fixed = multiply_transpose(&pls.trailing_w[..m * p], &self.h, m, p, k);
+        for (&t, column) in self.trail.iter().zip(self.h.chunks_exact_mut(m)) {
+            let term = &model.terms[parameters[t].term];
+            let levels = d.z[term.factor].chunks_exact(model.factors[term.factor].size);
+            for (&start, z) in model.layout.start[term.factor].iter().zip(levels) {
+                let own = &z[term.offset..term.offset + term.p];
+                let from = start as usize + term.offset;
+                let h = &mut column[from..from + term.p];
+                multiply_into(&directions[t], own, (term.p, term.p, 1), h);
+                self.c[t] += dot(h, own);
+            }
+        }
+        let product = pls.multiply_b(model, &self.h, self.trail.len());
+        let fixed =
+            dense::multiply_transposed(&pls.trailing_w[..m * p], &self.h, p, self.trail.len());
+        for (k, &t) in self.trail.iter().enumerate() {
+            self.trailing[t * m..(t + 1) * m].copy_from_slice(&product[k * m..(k + 1) * m]);
+            self.fixed[t * p..(t + 1) * p].copy_from_slice(&fixed[k * p..(k + 1) * p]);
         }
     }
 
@@ -277,79 +283,48 @@ impl Working {
     fn add_leading(
         &mut self,
         model: &Model,
-        pls: &Pls,
-        d: &Derivatives,
+        (pls, d): (&Pls, &Derivatives),
         parameters: &[Parameter],
         directions: &[Vec<f64>],
     ) {
         let f = model.layout.leading;
         let size = model.factors[f].size;
-        let leads = |t: &usize| model.terms[parameters[*t].term].factor == f;
-        let list: Vec<usize> = (0..self.k).filter(leads).collect();
-        let mut gh = vec![0.0; size * list.len()];
-        let mut h = vec![0.0; size];
-        for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
-            let rows = work.stacked.len() / model.trailing.m.max(1);
-            let mut stacked = vec![0.0; rows * list.len()];
-            for (j, at) in chunk.start.windows(2).enumerate() {
-                let g = &work.g[j * size * size..(j + 1) * size * size];
-                let z = &d.z[f][(chunk.first + j) * size..(chunk.first + j + 1) * size];
-                for (to, &t) in gh.chunks_exact_mut(size).zip(&list) {
-                    let term = &model.terms[parameters[t].term];
-                    let own = term.offset..term.offset + term.p;
-                    h.fill(0.0);
-                    let shape = (term.p, term.p, 1);
-                    multiply_into(&directions[t], &z[own.clone()], shape, &mut h[own]);
-                    self.c[t] += dot(&h, z);
-                    multiply_into(g, &h, (size, size, 1), to);
-                }
-                self.add_level(model, &list, &gh, (chunk, work), (j, at));
-                if rows > 0 {
-                    for (to, own) in stacked.chunks_exact_mut(rows).zip(gh.chunks_exact(size)) {
-                        to[j * size..(j + 1) * size].copy_from_slice(own);
-                    }
-                }
-            }
-            if rows > 0 {
-                self.add_stacked(model, &list, &work.stacked, &stacked);
-            }
+        let job = |(chunk, work): (&Chunk, &ChunkWork)| {
+            let z = &d.z[f][chunk.first * size..(chunk.first + chunk.levels) * size];
+            Share::new(model, (chunk, work), z, &self.lead, parameters, directions)
+        };
+        let shares: Vec<Share> = if model.pool.is_some() {
+            model.chunks.par_iter().zip(&pls.leading).map(job).collect()
+        } else {
+            model.chunks.iter().zip(&pls.leading).map(job).collect()
+        };
+        for (chunk, share) in model.chunks.iter().zip(&shares) {
+            self.add_share(model, chunk, share);
         }
     }
 
-    fn add_level(
-        &mut self,
-        model: &Model,
-        list: &[usize],
-        gh: &[f64],
-        (chunk, work): (&Chunk, &ChunkWork),
-        (j, at): (usize, &[usize]),
-    ) {
-        let size = model.factors[model.layout.leading].size;
-        let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
-        let w = &work.w[j * size * p1..(j + 1) * size * p1];
-        for (&t, own) in list.iter().zip(gh.chunks_exact(size)) {
-            let fixed = self.fixed[t * p..(t + 1) * p].iter_mut();
-            for (x, column) in fixed.zip(w.chunks_exact(size)) {
-                *x += dot(own, column);
+    fn add_share(&mut self, model: &Model, chunk: &Chunk, share: &Share) {
+        let (m, p) = (model.trailing.m, model.p);
+        let width = chunk.columns.len();
+        for (k, &t) in self.lead.iter().enumerate() {
+            self.c[t] += share.c[k];
+            axpy(
+                1.0,
+                &share.fixed[k * p..(k + 1) * p],
+                &mut self.fixed[t * p..(t + 1) * p],
+            );
+            for (l, &s) in self.lead.iter().enumerate() {
+                self.square[s + t * self.k] += share.square[l + k * self.lead.len()];
             }
-            for (&s, other) in list.iter().zip(gh.chunks_exact(size)) {
-                self.square[s + t * self.k] += dot(own, other);
-            }
-            if work.stacked.is_empty() {
-                let columns = &chunk.columns[at[0]..at[1]];
-                let panel = work.panel[at[0] * size..at[1] * size].chunks_exact(size);
-                for (&c, v) in columns.iter().zip(panel) {
-                    self.trailing[c as usize + t * m] += dot(own, v);
+            let to = &mut self.trailing[t * m..(t + 1) * m];
+            if share.stacked {
+                axpy(1.0, &share.trailing[k * m..(k + 1) * m], to);
+            } else {
+                let own = &share.trailing[k * width..(k + 1) * width];
+                for (&c, v) in chunk.columns.iter().zip(own) {
+                    to[c as usize] += v;
                 }
             }
-        }
-    }
-
-    fn add_stacked(&mut self, model: &Model, list: &[usize], s: &[f64], gh: &[f64]) {
-        let m = model.trailing.m;
-        let product = dense::multiply_transposed(s, gh, m, list.len());
-        for (&t, column) in list.iter().zip(product.chunks_exact(m)) {
-            axpy(1.0, column, &mut self.trailing[t * m..(t + 1) * m]);
         }
     }
 
@@ -357,11 +332,12 @@ impl Working {
     fn finish(mut self, model: &Model, pls: &Pls, parameters: &[Parameter]) -> Vec<f64> {
         let (k, m, p) = (self.k, model.trailing.m, model.p);
         if m > 0 {
-            axpy(
-                1.0,
-                &dense::multiply_transposed(&self.h, &self.trailing, k, k),
-                &mut self.square,
-            );
+            let squares = dense::multiply_transposed(&self.h, &self.trailing, self.trail.len(), k);
+            for (l, &s) in self.trail.iter().enumerate() {
+                for t in 0..k {
+                    self.square[s + t * k] += squares[l + t * self.trail.len()];
+                }
+            }
             self.share_leading(model, parameters);
             model
                 .trailing
@@ -377,7 +353,7 @@ impl Working {
             );
             axpy(
                 -1.0,
-                &multiply_transpose(&pls.f[..m * p], f, m, p, k),
+                &dense::multiply_transposed(&pls.f[..m * p], f, p, k),
                 &mut self.fixed,
             );
         }
@@ -407,4 +383,90 @@ impl Working {
             }
         }
     }
+}
+
+/// What the levels of one chunk add for the parameters of the leading factor (k of them).
+struct Share {
+    /// `h_t'z`.
+    c: Vec<f64>,
+    /// `(G h_s)'G h_t` (k x k).
+    square: Vec<f64>,
+    /// `v'G h_t` (p x k).
+    fixed: Vec<f64>,
+    /// `V'G h_t`: m x k where the panels are stacked, else one entry for each of the chunk's columns.
+    trailing: Vec<f64>,
+    /// Whether the panels are stacked.
+    stacked: bool,
+}
+
+impl Share {
+    fn new(
+        model: &Model,
+        (chunk, work): (&Chunk, &ChunkWork),
+        z: &[f64],
+        list: &[usize],
+        parameters: &[Parameter],
+        directions: &[Vec<f64>],
+    ) -> Share {
+        let size = model.factors[model.layout.leading].size;
+        let (rows, k) = (chunk.levels * size, list.len());
+        let mut c = vec![0.0; k];
+        let mut gh = vec![0.0; rows * k];
+        let mut h = vec![0.0; size];
+        for (n, (&t, column)) in list.iter().zip(gh.chunks_exact_mut(rows)).enumerate() {
+            let term = &model.terms[parameters[t].term];
+            let own = term.offset..term.offset + term.p;
+            let levels = z.chunks_exact(size).zip(work.g.chunks_exact(size * size));
+            for ((z, g), to) in levels.zip(column.chunks_exact_mut(size)) {
+                let shape = (term.p, term.p, 1);
+                multiply_into(&directions[t], &z[own.clone()], shape, &mut h[own.clone()]);
+                c[n] += dot(&h, z);
+                multiply_into(g, &h, (size, size, 1), to);
+            }
+            h.fill(0.0);
+        }
+        let (m, p1) = (model.trailing.m, model.p + 1);
+        let stacked = !work.stacked.is_empty();
+        let (fixed, trailing) = if stacked {
+            let w = &work.stacked_w[..rows * model.p];
+            let fixed = dense::multiply_transposed(w, &gh, model.p, k);
+            (fixed, dense::multiply_transposed(&work.stacked, &gh, m, k))
+        } else {
+            by_level(chunk, work, &gh, (size, model.p, p1))
+        };
+        Share {
+            c,
+            square: dense::multiply_transposed(&gh, &gh, k, k),
+            fixed,
+            trailing,
+            stacked,
+        }
+    }
+}
+
+/// `v'G h_t` and `V'G h_t`, level by level.
+fn by_level(
+    chunk: &Chunk,
+    work: &ChunkWork,
+    gh: &[f64],
+    (size, p, p1): (usize, usize, usize),
+) -> (Vec<f64>, Vec<f64>) {
+    let rows = chunk.levels * size;
+    let k = gh.len() / rows;
+    let mut fixed = vec![0.0; p * k];
+    let mut trailing = Vec::with_capacity(chunk.columns.len() * k);
+    for (t, column) in gh.chunks_exact(rows).enumerate() {
+        let fixed = &mut fixed[t * p..(t + 1) * p];
+        let levels = column
+            .chunks_exact(size)
+            .zip(work.w.chunks_exact(size * p1));
+        for ((own, w), at) in levels.zip(chunk.start.windows(2)) {
+            for (x, w) in fixed.iter_mut().zip(w.chunks_exact(size)) {
+                *x += dot(own, w);
+            }
+            let panel = &work.panel[at[0] * size..at[1] * size];
+            trailing.extend(panel.chunks_exact(size).map(|v| dot(own, v)));
+        }
+    }
+    (fixed, trailing)
 }

@@ -20,6 +20,8 @@ use crate::progress::Progress;
 
 /// Width of a panel.
 const PANEL: usize = 128;
+/// Width of a panel where the rows that are summed over are few.
+const NARROW: usize = 48;
 
 /// Cholesky factor in place.
 pub fn cholesky(
@@ -142,6 +144,16 @@ pub fn solve_lower(l: &[f64], m: usize, x: &mut [f64], k: usize) {
     solve_lower_triangular_in_place(l, MatMut::from_column_major_slice_mut(x, m, k), Par::Seq);
 }
 
+/// `x <- L^-1 x` for all columns of x, L the leading p x p block of a matrix of more rows.
+pub fn solve_lower_of((l, rows): (&[f64], usize), p: usize, x: &mut [f64]) {
+    if p == 0 {
+        return;
+    }
+    let l = MatRef::from_column_major_slice(l, rows, rows).submatrix(0, 0, p, p);
+    let k = x.len() / p;
+    solve_lower_triangular_in_place(l, MatMut::from_column_major_slice_mut(x, p, k), Par::Seq);
+}
+
 /// `x <- L^-T x` for k columns.
 pub fn solve_lower_transpose(l: &[f64], m: usize, x: &mut [f64], k: usize) {
     let l = MatRef::from_column_major_slice(l, m, m);
@@ -193,73 +205,141 @@ fn add_symmetric_product(
 
 /// `A' B` for A with k columns and B with l.
 pub fn multiply_transposed(a: &[f64], b: &[f64], k: usize, l: usize) -> Vec<f64> {
-    let rows = a.len() / k.max(1);
     let mut out = vec![0.0; k * l];
+    add_transposed(a, b, (k, l), &mut out);
+    out
+}
+
+/// `A x` for A with m columns and x with k.
+pub fn multiply(a: &[f64], x: &[f64], m: usize, k: usize) -> Vec<f64> {
+    let rows = a.len() / m.max(1);
+    let mut out = vec![0.0; rows * k];
     matmul(
-        MatMut::from_column_major_slice_mut(&mut out, k, l),
+        MatMut::from_column_major_slice_mut(&mut out, rows, k),
         Accum::Replace,
-        MatRef::from_column_major_slice(a, rows, k).transpose(),
-        MatRef::from_column_major_slice(b, rows, l),
+        MatRef::from_column_major_slice(a, rows, m),
+        MatRef::from_column_major_slice(x, m, k),
         1.0,
         Par::Seq,
     );
     out
 }
 
-/// `B <- B + S'S` on the lower triangle and the panels' diagonal blocks, for S with m columns.
-pub fn add_square(s: &[f64], m: usize, b: &mut [f64], parallel: bool) {
-    let s = MatRef::from_column_major_slice(s, s.len() / m, m);
-    let blocks = column_blocks(MatMut::from_column_major_slice_mut(b, m, m));
-    run(
-        blocks.into_iter().enumerate().collect(),
-        parallel,
-        |(k, block)| {
-            let (from, width) = (k * PANEL, block.ncols());
-            let own = block.subrows_mut(from, m - from);
-            let left = s.subcols(from, m - from).transpose();
-            matmul(own, Accum::Add, left, s.subcols(from, width), 1.0, Par::Seq);
-        },
+/// `out <- out + A'B` for A with k columns and B with l.
+pub fn add_transposed(a: &[f64], b: &[f64], (k, l): (usize, usize), out: &mut [f64]) {
+    if k == 0 || l == 0 {
+        return;
+    }
+    let rows = a.len() / k;
+    matmul(
+        MatMut::from_column_major_slice_mut(out, k, l),
+        Accum::Add,
+        MatRef::from_column_major_slice(a, rows, k).transpose(),
+        MatRef::from_column_major_slice(b, rows, l),
+        1.0,
+        Par::Seq,
     );
 }
 
-/// `out <- S A` for S with m columns, A given by its lower triangle.
-pub fn multiply_right(s: &[f64], a: &[f64], m: usize, out: &mut [f64], parallel: bool) {
-    let rows = s.len() / m;
-    let (s, a) = (
-        MatRef::from_column_major_slice(s, rows, m),
-        MatRef::from_column_major_slice(a, m, m),
-    );
-    let blocks = column_blocks(MatMut::from_column_major_slice_mut(out, rows, m));
+/// `B <- B + sum S'S` on the lower triangle and the panels' diagonal blocks, for each S with m
+/// columns.
+pub fn add_squares(s: &[&[f64]], m: usize, b: &mut [f64], parallel: bool) {
+    if s.iter().all(|s| s.is_empty()) {
+        return;
+    }
+    let width = NARROW;
+    let blocks = blocks_of(MatMut::from_column_major_slice_mut(b, m, m), width);
     run(
         blocks.into_iter().enumerate().collect(),
         parallel,
         |(k, mut block)| {
-            let (from, width) = (k * PANEL, block.ncols());
-            let (left, own) = (
-                a.submatrix(from, 0, width, from),
-                a.submatrix(from, from, width, width),
-            );
-            let below = a.submatrix(from + width, from, m - from - width, width);
-            matmul(
-                block.rb_mut(),
-                Accum::Replace,
-                s.subcols(0, from),
-                left.transpose(),
-                1.0,
-                Par::Seq,
-            );
-            add_symmetric_product(s.subcols(from, width), own, block.rb_mut(), Accum::Add);
-            let rest = s.subcols(from + width, m - from - width);
-            matmul(block, Accum::Add, rest, below, 1.0, Par::Seq);
+            let from = k * width;
+            for s in s.iter().filter(|s| !s.is_empty()) {
+                let s = MatRef::from_column_major_slice(s, s.len() / m, m);
+                let own = block.rb_mut().subrows_mut(from, m - from);
+                let left = s.subcols(from, m - from).transpose();
+                let right = s.subcols(from, own.ncols());
+                matmul(own, Accum::Add, left, right, 1.0, Par::Seq);
+            }
         },
     );
 }
 
-fn column_blocks(mut a: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
+/// Rows `at..at + size` of `s` (`rows` x any) become `L^-1 b`, L of order `size`.
+pub fn solve_rows(l: &[f64], size: usize, b: &[f64], (s, rows): (&mut [f64], usize), at: usize) {
+    let columns = b.len() / size;
+    let b = MatRef::from_column_major_slice(b, size, columns);
+    let mut own = MatMut::from_column_major_slice_mut(s, rows, columns).subrows_mut(at, size);
+    own.copy_from(b);
+    let l = MatRef::from_column_major_slice(l, size, size);
+    solve_lower_triangular_in_place(l, own, Par::Seq);
+}
+
+/// Some rows of `S A` into `out`, for S with m columns, A given by its lower triangle.
+pub fn multiply_right(
+    (s, rows): (&[f64], usize),
+    here: std::ops::Range<usize>,
+    a: &[f64],
+    m: usize,
+    out: &mut [f64],
+) {
+    let count = here.len();
+    let s = MatRef::from_column_major_slice(s, rows, m).subrows(here.start, count);
+    let a = MatRef::from_column_major_slice(a, m, m);
+    let out = MatMut::from_column_major_slice_mut(&mut out[..count * m], count, m);
+    for (k, mut block) in column_blocks(out).into_iter().enumerate() {
+        let (from, width) = (k * PANEL, block.ncols());
+        let left = a.submatrix(from, 0, width, from);
+        let own = a.submatrix(from, from, width, width);
+        let below = a.submatrix(from + width, from, m - from - width, width);
+        let before = s.subcols(0, from);
+        matmul(
+            block.rb_mut(),
+            Accum::Replace,
+            before,
+            left.transpose(),
+            1.0,
+            Par::Seq,
+        );
+        add_symmetric_product(s.subcols(from, width), own, block.rb_mut(), Accum::Add);
+        let rest = s.subcols(from + width, m - from - width);
+        matmul(block, Accum::Add, rest, below, 1.0, Par::Seq);
+    }
+}
+
+/// `S_j T_j'` of each node of `size` rows into `out` (size x size each): the rows of S from `first`
+/// on, against those of `t`.
+pub fn row_products(
+    (s, rows): (&[f64], usize),
+    first: usize,
+    (t, count): (&[f64], usize),
+    size: usize,
+    out: &mut [f64],
+) {
+    let m = t.len() / count;
+    let s = MatRef::from_column_major_slice(s, rows, m);
+    let t = MatRef::from_column_major_slice(t, count, m);
+    for (k, out) in out.chunks_exact_mut(size * size).enumerate() {
+        matmul(
+            MatMut::from_column_major_slice_mut(out, size, size),
+            Accum::Replace,
+            s.subrows(first + k * size, size),
+            t.subrows(k * size, size).transpose(),
+            1.0,
+            Par::Seq,
+        );
+    }
+}
+
+fn column_blocks(a: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
+    blocks_of(a, PANEL)
+}
+
+fn blocks_of(mut a: MatMut<'_, f64>, width: usize) -> Vec<MatMut<'_, f64>> {
     let mut blocks = Vec::new();
     while a.ncols() > 0 {
-        let width = PANEL.min(a.ncols());
-        let (block, rest) = a.split_at_col_mut(width);
+        let own = width.min(a.ncols());
+        let (block, rest) = a.split_at_col_mut(own);
         blocks.push(block);
         a = rest;
     }

@@ -15,9 +15,10 @@
 
 use rayon::prelude::*;
 
+use crate::dense;
 use crate::error::LmmError;
 use crate::model::Model;
-use crate::pls::Pls;
+use crate::pls::{ChunkWork, Pls};
 use crate::progress::Progress;
 use crate::small::{
     axpy, eigen, invert_lower, multiply, multiply_into, multiply_transpose,
@@ -47,8 +48,9 @@ pub struct Derivatives {
     pub gradient: Vec<f64>,
     /// `C^-1 Lambda' B_w` (m x p1).
     solved: Vec<f64>,
-    /// `Lambda C^-1 Lambda' B_w` (m x p1).
+    /// `Lambda C^-1 Lambda' B_w` (m x p1), and row by row.
     lu: Vec<f64>,
+    lu_rows: Vec<f64>,
 }
 
 impl Derivatives {
@@ -71,6 +73,7 @@ impl Derivatives {
             gradient: vec![0.0; model.theta_len()],
             solved: vec![0.0; trailing_w],
             lu: vec![0.0; trailing_w],
+            lu_rows: vec![0.0; trailing_w],
         }
     }
 
@@ -90,35 +93,50 @@ impl Derivatives {
         block.solve_lower_transpose(&pls.trailing, &mut self.solved, p1);
         self.lu.copy_from_slice(&self.solved);
         block.lambda(&pls.lambda, &mut self.lu);
+        for (a, row) in self.lu_rows.chunks_exact_mut(p1).enumerate() {
+            for (c, v) in row.iter_mut().enumerate() {
+                *v = self.lu[a + c * model.trailing.m];
+            }
+        }
+        let singular = self.singular_trailing(model, pls, progress)?;
         block.invert(&pls.lambda, &mut pls.trailing, parallel, progress)?;
-        pls.products(model, parallel);
         self.leading(model, pls);
         progress.check()?;
-        self.trailing(model, pls, progress)?;
+        self.trailing(model, pls, singular.as_deref());
         self.sum(model, pls);
         Ok(())
     }
 
     /// Levels of the leading factor, chunk by chunk.
-    fn leading(&mut self, model: &Model, pls: &Pls) {
+    fn leading(&mut self, model: &Model, pls: &mut Pls) {
         let f = model.layout.leading;
+        let given = Given {
+            model,
+            p: &pls.trailing.values,
+            rx: &pls.rx,
+            lu: &self.lu,
+            lu_rows: &self.lu_rows,
+            beta: &self.beta,
+        };
         let (size, p) = (model.factors[f].size, model.p);
         let mut parts = Vec::with_capacity(model.chunks.len());
         let (mut z, mut j) = (self.z[f].as_mut_slice(), self.j[f].as_mut_slice());
         let mut n = self.n[f].as_mut_slice();
-        for (k, chunk) in model.chunks.iter().enumerate() {
+        for (k, work) in pls.leading.iter_mut().enumerate() {
+            let chunk = &model.chunks[k];
             let (own_z, rest_z) = z.split_at_mut(chunk.levels * size);
             let (own_j, rest_j) = j.split_at_mut(chunk.levels * size * p);
             let (own_n, rest_n) = n.split_at_mut(chunk.levels * size * size);
             parts.push(Part {
                 chunk: k,
+                work,
                 z: own_z,
                 j: own_j,
                 n: own_n,
             });
             (z, j, n) = (rest_z, rest_j, rest_n);
         }
-        let job = |part: Part| part.compute(model, pls, &self.lu, &self.beta);
+        let job = |part: Part| part.compute(&given);
         if model.pool.is_some() {
             parts.into_par_iter().for_each(job);
         } else {
@@ -126,23 +144,35 @@ impl Derivatives {
         }
     }
 
-    /// Nodes of the trailing factors, in the order of their levels.
-    fn trailing(&mut self, model: &Model, pls: &Pls, progress: &Progress) -> Result<(), LmmError> {
-        let (m, p1) = (model.trailing.m, model.p + 1);
+    /// `N_jj` of the trailing factors whose lambda cannot be inverted, and `B Lambda C^-1 Lambda'
+    /// B_w` (m x p1) if there are any: while B is there.
+    fn singular_trailing(
+        &mut self,
+        model: &Model,
+        pls: &Pls,
+        progress: &Progress,
+    ) -> Result<Option<Vec<f64>>, LmmError> {
         let mut product = None;
         for &f in &model.layout.trailing {
-            let inverse = usable_inverse(model, pls, f);
-            match &inverse {
-                Some(inverse) => inverted_blocks(model, pls, f, inverse, &mut self.n[f]),
-                None => {
-                    solved_blocks(model, pls, f, progress, &mut self.n[f])?;
-                    let multiply = || model.trailing.multiply(&pls.trailing.b, &self.lu, p1);
-                    product.get_or_insert_with(multiply);
-                }
+            if usable_inverse(model, pls, f).is_none() {
+                solved_blocks(model, pls, f, progress, &mut self.n[f])?;
+                let b = &pls.trailing.values;
+                let multiply = || model.trailing.multiply(b, &self.lu, model.p + 1);
+                product.get_or_insert_with(multiply);
             }
-            self.trailing_effects(model, pls, f, (inverse, product.as_deref()), m);
         }
-        Ok(())
+        Ok(product)
+    }
+
+    /// Nodes of the trailing factors, in the order of their levels.
+    fn trailing(&mut self, model: &Model, pls: &Pls, product: Option<&[f64]>) {
+        for &f in &model.layout.trailing {
+            let inverse = usable_inverse(model, pls, f);
+            if let Some(inverse) = &inverse {
+                inverted_blocks(model, pls, f, inverse, &mut self.n[f]);
+            }
+            self.trailing_effects(model, pls, f, (inverse, product), model.trailing.m);
+        }
     }
 
     /// z and J of one trailing factor: `Z'V0^-1 [X y]` is `lambda^-T` times what was solved for, or
@@ -177,14 +207,10 @@ impl Derivatives {
                 }
                 None => zw.copy_from_slice(&raw),
             }
-            split(
-                &zw,
-                (size, p),
-                &self.beta,
-                &pls.rx,
-                (z, j.next().unwrap_or_default()),
-            );
+            let j = j.next().unwrap_or_default();
+            split(&zw, (size, p), &self.beta, (z, j));
         }
+        solve_j(&mut self.j[f], (size, p), &pls.rx);
     }
 
     /// `G` of each term, and the gradient.
@@ -248,77 +274,139 @@ pub(crate) fn fixed_effects(model: &Model, pls: &Pls, beta: &mut [f64]) {
     }
 }
 
-/// From `Z_j'V0^-1 [X y]` (size x p1) to `z_j` and `J_j`.
-fn split(
-    zw: &[f64],
-    (size, p): (usize, usize),
-    beta: &[f64],
-    rx: &[f64],
-    (z, j): (&mut [f64], &mut [f64]),
-) {
+/// From `Z_j'V0^-1 [X y]` (size x p1) to `z_j`, and its columns of X for [`solve_j`].
+fn split(zw: &[f64], (size, p): (usize, usize), beta: &[f64], (z, j): (&mut [f64], &mut [f64])) {
     z.copy_from_slice(&zw[p * size..]);
     for (b, column) in beta.iter().zip(zw.chunks_exact(size)) {
         axpy(-b, column, z);
     }
     j.copy_from_slice(&zw[..p * size]);
-    for k in 0..p {
-        for l in 0..k {
-            let r = rx[k + l * (p + 1)];
-            let (done, own) = j.split_at_mut(k * size);
-            axpy(-r, &done[l * size..(l + 1) * size], &mut own[..size]);
-        }
-        let d = rx[k + k * (p + 1)];
-        j[k * size..(k + 1) * size].iter_mut().for_each(|v| *v /= d);
+}
+
+/// `J_j` of some levels from `Z_j'V0^-1 X` (size x p), in place.
+fn solve_j(j: &mut [f64], (size, p): (usize, usize), rx: &[f64]) {
+    if size == 1 {
+        dense::solve_lower_of((rx, p + 1), p, j);
+        return;
     }
+    for j in j.chunks_exact_mut((size * p).max(1)) {
+        for k in 0..p {
+            for l in 0..k {
+                let r = rx[k + l * (p + 1)];
+                let (done, own) = j.split_at_mut(k * size);
+                axpy(-r, &done[l * size..(l + 1) * size], &mut own[..size]);
+            }
+            let d = rx[k + k * (p + 1)];
+            j[k * size..(k + 1) * size].iter_mut().for_each(|v| *v /= d);
+        }
+    }
+}
+
+/// What all levels of the leading factor need.
+struct Given<'a> {
+    model: &'a Model,
+    /// P on the pattern of B.
+    p: &'a [f64],
+    rx: &'a [f64],
+    lu: &'a [f64],
+    /// `lu` row by row.
+    lu_rows: &'a [f64],
+    beta: &'a [f64],
 }
 
 /// The levels of one chunk, and where their results go.
 struct Part<'a> {
     chunk: usize,
+    work: &'a mut ChunkWork,
     z: &'a mut [f64],
     j: &'a mut [f64],
     n: &'a mut [f64],
 }
 
 impl Part<'_> {
-    fn compute(self, model: &Model, pls: &Pls, lu: &[f64], beta: &[f64]) {
-        let (chunk, work) = (&model.chunks[self.chunk], &pls.leading[self.chunk]);
+    fn compute(mut self, given: &Given) {
+        self.effects(given);
+        self.quadratics(given);
+        let size = given.model.factors[given.model.layout.leading].size;
+        let square = size * size;
+        let mut qg = vec![0.0; square];
+        for (g, n) in self
+            .work
+            .g
+            .chunks_exact(square)
+            .zip(self.n.chunks_exact_mut(square))
+        {
+            n.iter_mut().for_each(|x| *x = -*x);
+            for a in 0..size {
+                n[a + a * size] += 1.0;
+            }
+            multiply_into(n, g, (size, size, size), &mut qg);
+            multiply_transpose_into(g, &qg, (size, size, size), n);
+        }
+    }
+
+    /// `z_j` and `J_j` from `G_j'(v_j - V_j Lambda C^-1 Lambda' B_w)`.
+    fn effects(&mut self, given: &Given) {
+        let (model, work) = (given.model, &*self.work);
+        let chunk = &model.chunks[self.chunk];
         let size = model.factors[model.layout.leading].size;
         let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
-        let square = size * size;
-        let mut targets = model.trailing.targets(self.chunk).iter();
-        let (mut q, mut qg, mut t) = (vec![0.0; square], vec![0.0; square], vec![0.0; size]);
         let (mut w, mut zw) = (vec![0.0; size * p1], vec![0.0; size * p1]);
+        let rows = chunk.levels * size;
+        let product = if work.stacked.is_empty() {
+            Vec::new()
+        } else {
+            dense::multiply(&work.stacked, given.lu, m, p1)
+        };
         for (level, at) in chunk.start.windows(2).enumerate() {
-            let columns = &chunk.columns[at[0]..at[1]];
-            let v = &work.panel[at[0] * size..at[1] * size];
-            let g = &work.g[level * square..(level + 1) * square];
+            let g = &work.g[level * size * size..(level + 1) * size * size];
             w.copy_from_slice(&work.w[level * size * p1..(level + 1) * size * p1]);
-            for (c, column) in w.chunks_exact_mut(size).enumerate() {
-                let lu = &lu[c * m..(c + 1) * m];
+            if product.is_empty() {
+                let columns = &chunk.columns[at[0]..at[1]];
+                let v = &work.panel[at[0] * size..at[1] * size];
                 for (a, va) in columns.iter().zip(v.chunks_exact(size)) {
-                    axpy(-lu[*a as usize], va, column);
+                    let lu = &given.lu_rows[*a as usize * p1..(*a as usize + 1) * p1];
+                    if size == 1 {
+                        axpy(-va[0], lu, &mut w);
+                        continue;
+                    }
+                    for (column, lu) in w.chunks_exact_mut(size).zip(lu) {
+                        axpy(-lu, va, column);
+                    }
+                }
+            } else {
+                for (column, own) in w.chunks_exact_mut(size).zip(product.chunks_exact(rows)) {
+                    axpy(-1.0, &own[level * size..(level + 1) * size], column);
                 }
             }
             multiply_transpose_into(g, &w, (size, size, p1), &mut zw);
             let z = &mut self.z[level * size..(level + 1) * size];
             let j = &mut self.j[level * size * p..(level + 1) * size * p];
-            split(&zw, (size, p), beta, &pls.rx, (z, j));
-            if work.stacked.is_empty() {
-                let p = &pls.trailing.p;
-                model
-                    .trailing
-                    .quadratic(p, columns, (v, size), &mut targets, (&mut q, &mut t));
-            } else {
-                work.stacked_quadratic(level, size, &mut q);
-            }
-            q.iter_mut().for_each(|x| *x = -*x);
-            for a in 0..size {
-                q[a + a * size] += 1.0;
-            }
-            multiply_into(&q, g, (size, size, size), &mut qg);
-            let n = &mut self.n[level * square..(level + 1) * square];
-            multiply_transpose_into(g, &qg, (size, size, size), n);
+            split(&zw, (size, p), given.beta, (z, j));
+        }
+        solve_j(self.j, (size, p), given.rx);
+    }
+
+    /// `V_j P V_j'` of each level, into `n`.
+    fn quadratics(&mut self, given: &Given) {
+        let model = given.model;
+        let chunk = &model.chunks[self.chunk];
+        let size = model.factors[model.layout.leading].size;
+        if !self.work.stacked.is_empty() {
+            self.work.stacked_quadratics(given.p, size, self.n);
+            return;
+        }
+        let mut targets = model.trailing.targets(self.chunk).iter();
+        let mut t = vec![0.0; size];
+        for (at, n) in chunk
+            .start
+            .windows(2)
+            .zip(self.n.chunks_exact_mut(size * size))
+        {
+            let columns = &chunk.columns[at[0]..at[1]];
+            let v = &self.work.panel[at[0] * size..at[1] * size];
+            let block = &model.trailing;
+            block.quadratic(given.p, columns, (v, size), &mut targets, (n, &mut t));
         }
     }
 }
@@ -331,7 +419,8 @@ fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f64>> {
     let smallest = eigen(&squares, size)?.0[0];
     let mut information = 0.0;
     for &start in &model.layout.start[f] {
-        information += model.trailing.block_trace(&pls.trailing.b, start as usize);
+        let block = model.trailing.b_block(&pls.trailing, start as usize);
+        information += block.iter().step_by(size + 1).sum::<f64>();
     }
     information /= (model.factors[f].levels * size) as f64;
     (smallest * information > SINGULAR).then(|| invert_lower(lambda, size))
@@ -375,7 +464,9 @@ fn solved_blocks(
             }
         }
         let count = size * starts.len();
-        let mut solved = model.trailing.multiply(&pls.trailing.b, &columns, count);
+        let mut solved = model
+            .trailing
+            .multiply(&pls.trailing.values, &columns, count);
         model.trailing.lambda_transpose(&pls.lambda, &mut solved);
         model
             .trailing
@@ -383,7 +474,8 @@ fn solved_blocks(
         for (&start, own) in starts.iter().zip(solved.chunks_exact(m * size)) {
             let mut block = model
                 .trailing
-                .diagonal_block(&pls.trailing.b, start as usize);
+                .b_block(&pls.trailing, start as usize)
+                .to_vec();
             axpy(
                 -1.0,
                 &multiply_transpose(own, own, m, size, size),

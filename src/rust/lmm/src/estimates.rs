@@ -5,7 +5,8 @@ use crate::lambda::from_theta;
 use crate::model::Model;
 use crate::pls::Pls;
 use crate::small::{
-    axpy, cholesky, multiply, multiply_transpose, solve_lower, solve_lower_transpose, transpose,
+    axpy, cholesky, dot, multiply, multiply_transpose, solve_lower, solve_lower_transpose,
+    transpose,
 };
 
 /// Conditional covariance of the random effects given y, divided by sigma^2, in the conditioned
@@ -17,7 +18,7 @@ pub fn conditional_covariance(model: &Model, pls: &Pls) -> Vec<Vec<f64>> {
             out[f].extend(
                 model
                     .trailing
-                    .diagonal_block(&pls.trailing.p, start as usize),
+                    .diagonal_block(&pls.trailing.values, start as usize),
             );
         }
     }
@@ -27,11 +28,12 @@ pub fn conditional_covariance(model: &Model, pls: &Pls) -> Vec<Vec<f64>> {
     for (k, (chunk, work)) in model.chunks.iter().zip(&pls.leading).enumerate() {
         let mut targets = model.trailing.targets(k).iter();
         let (mut q, mut t) = (vec![0.0; size * size], vec![0.0; size]);
+        let mut buffer = Vec::new();
         for (level, at) in chunk.start.windows(2).enumerate() {
             let columns = &chunk.columns[at[0]..at[1]];
-            let v = &work.panel[at[0] * size..at[1] * size];
+            let v = work.level(level, at, size, &mut buffer);
             let g = &work.g[level * size * size..(level + 1) * size * size];
-            let p = &pls.trailing.p;
+            let p = &pls.trailing.values;
             model
                 .trailing
                 .quadratic(p, columns, (v, size), &mut targets, (&mut q, &mut t));
@@ -88,10 +90,10 @@ pub fn user_random_effects(model: &Model, d: &Derivatives, theta: &[f64]) -> Vec
     let mut u = Vec::with_capacity(model.q());
     for (t, lambda) in model.terms.iter().zip(&lambdas) {
         let size = model.factors[t.factor].size;
-        for level in d.z[t.factor].chunks_exact(size) {
-            let own = &level[t.offset..t.offset + t.p];
-            let z = multiply_transpose(&t.r, own, t.p, t.p, 1);
-            u.extend(multiply_transpose(lambda, &z, t.p, t.p, 1));
+        let back = multiply(&t.r, lambda, t.p, t.p, t.p);
+        let own = d.z[t.factor].chunks_exact(size);
+        for z in own.map(|level| &level[t.offset..t.offset + t.p]) {
+            u.extend(back.chunks_exact(t.p).map(|column| dot(column, z)));
         }
     }
     u.iter_mut().for_each(|v| *v *= model.fixed.y_scale);

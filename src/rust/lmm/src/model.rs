@@ -146,7 +146,9 @@ impl Model {
             absorb(&mut rows, &factors, &layout, parallel, progress)
         });
         let chunks = absorbed?;
-        let trailing_w = trailing_within(&rows, &factors, &layout, progress)?;
+        let trailing_w = run(&pool, || {
+            trailing_within(&rows, &factors, &layout, parallel, progress)
+        })?;
         let bytes = data.available_bytes;
         let trailing = Trailing::new(&rows, &chunks, &factors, &layout, bytes, progress)?;
         let within = sum_within(&chunks, p + 1);

@@ -28,10 +28,13 @@ use crate::trailing::TrailingWork;
 /// A residual mean square below this part of the response's: an exact fit.
 const EXACT_FIT: f64 = 1e-15;
 
+/// Entries of a chunk's panels from which dense kernels are faster than loops over its levels.
+const STACKED: usize = 4096;
+
 /// What changes with lambda in one chunk of the leading factor.
 #[derive(Debug, Clone)]
 pub struct ChunkWork {
-    /// `V_j` of each level, as [`Chunk::panel`].
+    /// `V_j` of each level, as [`Chunk::panel`]; empty where they are stacked.
     pub panel: Vec<f64>,
     /// `v_j` of each level, as [`Chunk::w`].
     pub w: Vec<f64>,
@@ -44,52 +47,63 @@ pub struct ChunkWork {
     /// The panels of all levels below one another ((levels size) x m), where each level meets all
     /// trailing columns: then dense kernels do the work. Else empty.
     pub stacked: Vec<f64>,
-    /// `stacked` times P.
+    /// `v_j` of all levels below one another ((levels size) x p1), with `stacked`.
+    pub stacked_w: Vec<f64>,
+    /// `stacked` times P, some levels at a time.
     product: Vec<f64>,
 }
 
+/// Levels of a stacked chunk that are multiplied with P at once.
+const LEVELS_AT_ONCE: usize = 16;
+
 impl ChunkWork {
-    fn new(chunk: &Chunk, m: usize, p1: usize) -> ChunkWork {
-        let full = m > 0 && chunk.columns.len() == chunk.levels * m;
-        let stacked = if full { chunk.panel.len() } else { 0 };
+    fn new(chunk: &Chunk, size: usize, m: usize, p1: usize) -> ChunkWork {
+        let len = chunk.panel.len();
+        let full = m > 0 && chunk.columns.len() == chunk.levels * m && len >= STACKED;
+        let (panel, stacked) = if full { (0, len) } else { (len, 0) };
+        let rows = if full { chunk.levels * size } else { 0 };
         ChunkWork {
-            panel: vec![0.0; chunk.panel.len()],
+            panel: vec![0.0; panel],
             w: vec![0.0; chunk.w.len()],
             g: vec![0.0; chunk.r.len()],
             log_determinant: 0.0,
             squares: vec![0.0; p1 * p1],
             stacked: vec![0.0; stacked],
-            product: vec![0.0; stacked],
+            stacked_w: vec![0.0; rows * p1],
+            product: vec![0.0; rows.min(LEVELS_AT_ONCE * size) * m],
         }
     }
 
-    /// Fill `stacked` from `panel`.
-    fn stack(&mut self, size: usize, m: usize) {
+    /// `V_j` of one level, whose columns are `at` of the chunk's; `buffer` is for stacked ones.
+    pub fn level<'a>(
+        &'a self,
+        level: usize,
+        at: &[usize],
+        size: usize,
+        buffer: &'a mut Vec<f64>,
+    ) -> &'a [f64] {
         if self.stacked.is_empty() {
-            return;
+            return &self.panel[at[0] * size..at[1] * size];
         }
-        let rows = self.stacked.len() / m;
-        for (level, panel) in self.panel.chunks_exact(size * m).enumerate() {
-            for (c, column) in panel.chunks_exact(size).enumerate() {
-                let at = c * rows + level * size;
-                self.stacked[at..at + size].copy_from_slice(column);
-            }
+        let rows = self.g.len() / size;
+        buffer.clear();
+        for column in self.stacked.chunks_exact(rows) {
+            buffer.extend_from_slice(&column[level * size..(level + 1) * size]);
         }
+        buffer
     }
 
-    /// `V P V'` of one level, after [`Pls::products`].
-    pub fn stacked_quadratic(&self, level: usize, size: usize, out: &mut [f64]) {
+    /// `V_j P V_j'` of all levels of a stacked chunk into `out` (size x size each), P given by its
+    /// lower triangle.
+    pub fn stacked_quadratics(&mut self, p: &[f64], size: usize, out: &mut [f64]) {
         let rows = self.g.len() / size;
-        out.fill(0.0);
-        let (s, t) = (
-            self.stacked.chunks_exact(rows),
-            self.product.chunks_exact(rows),
-        );
-        for (s, t) in s.zip(t) {
-            let own = &t[level * size..(level + 1) * size];
-            for (b, v) in s[level * size..(level + 1) * size].iter().enumerate() {
-                axpy(*v, own, &mut out[b * size..(b + 1) * size]);
-            }
+        let m = self.stacked.len() / rows;
+        let at_once = LEVELS_AT_ONCE * size;
+        for (k, out) in out.chunks_mut(at_once * size).enumerate() {
+            let here = k * at_once..((k + 1) * at_once).min(rows);
+            dense::multiply_right((&self.stacked, rows), here.clone(), p, m, &mut self.product);
+            let product = (&self.product[..here.len() * m], here.len());
+            dense::row_products((&self.stacked, rows), here.start, product, size, out);
         }
     }
 }
@@ -121,10 +135,11 @@ impl Pls {
     pub fn new(model: &Model) -> Result<Pls, LmmError> {
         let p1 = model.p + 1;
         let m = model.trailing.m;
+        let size = model.factors[model.layout.leading].size;
         let leading = model
             .chunks
             .iter()
-            .map(|c| ChunkWork::new(c, m, p1))
+            .map(|c| ChunkWork::new(c, size, m, p1))
             .collect();
         Ok(Pls {
             theta: vec![0.0; model.theta_len()],
@@ -173,26 +188,40 @@ impl Pls {
         self.factor_w(model)
     }
 
-    /// The products with P that the derivatives want of stacked chunks, after P is there.
-    pub fn products(&mut self, model: &Model, parallel: bool) {
-        for own in self.leading.iter_mut().filter(|c| !c.stacked.is_empty()) {
-            let (s, p, m) = (&own.stacked, &self.trailing.p, model.trailing.m);
-            dense::multiply_right(s, p, m, &mut own.product, parallel);
-        }
-    }
-
     fn whiten(&mut self, model: &Model) {
         let size = model.factors[model.layout.leading].size;
         let lambda = &self.lambda[model.layout.leading];
         let job = |(chunk, work): (&Chunk, &mut ChunkWork)| {
             whiten_chunk(chunk, work, size, model.p + 1, lambda);
-            work.stack(size, model.trailing.m);
         };
         if model.pool.is_some() {
             model.chunks.par_iter().zip(&mut self.leading).for_each(job);
         } else {
             model.chunks.iter().zip(&mut self.leading).for_each(job);
         }
+    }
+
+    /// `B x` for k columns, at any time after [`Pls::update`].
+    pub fn multiply_b(&self, model: &Model, x: &[f64], k: usize) -> Vec<f64> {
+        let (m, within) = (model.trailing.m, &model.trailing.within);
+        let size = model.factors[model.layout.leading].size;
+        let mut out = model.trailing.multiply(within, x, k);
+        for (chunk, own) in model.chunks.iter().zip(&self.leading) {
+            if !own.stacked.is_empty() {
+                let product = dense::multiply(&own.stacked, x, m, k);
+                dense::add_transposed(&own.stacked, &product, (m, k), &mut out);
+                continue;
+            }
+            let job = |(out, x): (&mut [f64], &[f64])| add_panels(chunk, own, size, x, out);
+            if model.pool.is_some() {
+                out.par_chunks_exact_mut(m)
+                    .zip(x.par_chunks_exact(m))
+                    .for_each(job);
+            } else {
+                out.chunks_exact_mut(m).zip(x.chunks_exact(m)).for_each(job);
+            }
+        }
+        out
     }
 
     /// `B_w` and `F`.
@@ -203,7 +232,13 @@ impl Pls {
         }
         let size = model.factors[model.layout.leading].size;
         let mut rows = vec![0.0; m * p1];
+        self.trailing_w.copy_from_slice(&model.trailing_w);
         for (chunk, work) in model.chunks.iter().zip(&self.leading) {
+            if !work.stacked.is_empty() {
+                let (s, w) = (&work.stacked, &work.stacked_w);
+                dense::add_transposed(s, w, (m, p1), &mut self.trailing_w);
+                continue;
+            }
             for (j, level) in chunk.start.windows(2).enumerate() {
                 let w = &work.w[j * size * p1..(j + 1) * size * p1];
                 for k in level[0]..level[1] {
@@ -218,7 +253,6 @@ impl Pls {
                 }
             }
         }
-        self.trailing_w.copy_from_slice(&model.trailing_w);
         for c in 0..m {
             for k in 0..p1 {
                 self.trailing_w[c + k * m] += rows[c * p1 + k];
@@ -260,18 +294,34 @@ impl Pls {
     }
 }
 
+/// Add `sum_j V_j'V_j x` over the levels of a chunk.
+fn add_panels(chunk: &Chunk, work: &ChunkWork, size: usize, x: &[f64], out: &mut [f64]) {
+    let mut sum = vec![0.0; size];
+    for at in chunk.start.windows(2) {
+        let columns = &chunk.columns[at[0]..at[1]];
+        let panel = &work.panel[at[0] * size..at[1] * size];
+        sum.fill(0.0);
+        for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
+            axpy(x[*c as usize], v, &mut sum);
+        }
+        for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
+            out[*c as usize] += dot(v, &sum);
+        }
+    }
+}
+
 fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lambda: &[f64]) {
     work.log_determinant = 0.0;
-    work.squares.fill(0.0);
-    work.panel.copy_from_slice(&chunk.panel);
+    let own = work.panel.len();
+    work.panel.copy_from_slice(&chunk.panel[..own]);
     work.w.copy_from_slice(&chunk.w);
     let square = size * size;
+    let rows = chunk.levels * size;
     let (mut t, mut y) = (vec![0.0; square], vec![0.0; square]);
     let mut log_determinant = 0.0;
     for j in 0..chunk.levels {
         let r = &chunk.r[j * square..(j + 1) * square];
         let (from, to) = (chunk.start[j], chunk.start[j + 1]);
-        let panel = &mut work.panel[from * size..to * size];
         let w = &mut work.w[j * size * p1..(j + 1) * size * p1];
         if j > 0 && *r == chunk.r[(j - 1) * square..j * square] {
             // Balanced designs: the factor of the level before serves.
@@ -283,8 +333,31 @@ fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lam
             solve_lower(&t, size, g, size);
         }
         work.log_determinant += log_determinant;
-        solve_lower(&t, size, panel, to - from);
         solve_lower(&t, size, w, p1);
+        if work.stacked.is_empty() {
+            let panel = &mut work.panel[from * size..to * size];
+            solve_lower(&t, size, panel, to - from);
+        } else {
+            let panel = &chunk.panel[from * size..to * size];
+            dense::solve_rows(&t, size, panel, (&mut work.stacked, rows), j * size);
+            for (c, column) in w.chunks_exact(size).enumerate() {
+                let at = c * rows + j * size;
+                work.stacked_w[at..at + size].copy_from_slice(column);
+            }
+        }
+    }
+    add_squares(work, size, p1);
+}
+
+/// Sum of `v_j'v_j`, lower triangle.
+fn add_squares(work: &mut ChunkWork, size: usize, p1: usize) {
+    work.squares.fill(0.0);
+    if !work.stacked_w.is_empty() {
+        let w = &work.stacked_w;
+        dense::add_transposed(w, w, (p1, p1), &mut work.squares);
+        return;
+    }
+    for w in work.w.chunks_exact(size * p1) {
         for b in 0..p1 {
             for a in b..p1 {
                 work.squares[a + b * p1] +=

@@ -1,5 +1,7 @@
 //! Products with the block diagonal Lambda of the trailing factors, node by node and in place.
 
+use crate::small::{axpy, dot};
+
 /// Which side lambda stands on.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
@@ -47,12 +49,14 @@ impl Side {
             _ if size == 1 => x[0] *= lambda[0],
             Side::Inner => {
                 for c in 0..size {
-                    x[c] = (c..size).map(|a| lambda[a + c * size] * x[a]).sum();
+                    x[c] = dot(&lambda[c + c * size..(c + 1) * size], &x[c..size]);
                 }
             }
             Side::Outer => {
-                for a in (0..size).rev() {
-                    x[a] = (0..=a).map(|c| lambda[a + c * size] * x[c]).sum();
+                for c in (0..size).rev() {
+                    let own = x[c];
+                    x[c] = 0.0;
+                    axpy(own, &lambda[c + c * size..(c + 1) * size], &mut x[c..size]);
                 }
             }
         }

@@ -163,7 +163,7 @@ impl Pattern {
     }
 
     /// Entries of the inverse on the pattern of the factor, in the factor's order.
-    pub fn selected_inverse(&self, l: &[f64], z: &mut [f64]) {
+    pub fn selected_inverse(&self, l: &[f64], z: &mut [f64], _parallel: bool) {
         let (start, rows) = self.factor();
         let mut value = vec![0.0; self.n];
         let mut sum = vec![0.0; self.n];

@@ -285,7 +285,9 @@ fn all_blocks(model: &Model, pls: &Pls, d: &Derivatives) -> Mat<f64> {
         let lower = MatRef::from_column_major_slice(values, m, m);
         Mat::from_fn(m, m, |i, j| lower[(i.max(j), i.min(j))])
     };
-    let (b, p) = (full(&pls.trailing.b), full(&pls.trailing.p));
+    let size = model.factors[model.layout.leading].size;
+    let b = full(&model.trailing.b(&model.chunks, &pls.leading, size));
+    let p = full(&pls.trailing.values);
     let (y, squares) = leading_rows(model, pls);
     let q1 = y.nrows();
     let pb = &p * &b;
@@ -309,13 +311,15 @@ fn leading_rows(model: &Model, pls: &Pls) -> (Mat<f64>, Mat<f64>) {
     let (size, q1) = (leading.size, leading.levels * leading.size);
     let mut y = Mat::zeros(q1, model.trailing.m);
     let mut squares = Mat::zeros(q1, q1);
+    let mut buffer = Vec::new();
     for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
         for (j, at) in chunk.start.windows(2).enumerate() {
             let row = (chunk.first + j) * size;
+            let panel = work.level(j, at, size, &mut buffer);
             let g = &work.g[j * size * size..(j + 1) * size * size];
             for a in 0..size {
                 let ga = &g[a * size..(a + 1) * size];
-                for (c, v) in (at[0]..at[1]).zip(work.panel[at[0] * size..].chunks_exact(size)) {
+                for (c, v) in (at[0]..at[1]).zip(panel.chunks_exact(size)) {
                     y[(row + a, chunk.columns[c] as usize)] = dot(ga, v);
                 }
                 for b in 0..size {

@@ -48,14 +48,17 @@ pub struct Trailing {
 /// Everything that changes with lambda.
 #[derive(Default, Clone)]
 pub struct TrailingWork {
-    /// B.
-    pub b: Vec<f64>,
+    /// B, and after [`Trailing::invert`] P on the pattern of B: never needed together.
+    pub values: Vec<f64>,
     /// C, then its Cholesky factor.
     factor: Vec<f64>,
-    /// C^-1 in the factor's storage (dense: P itself).
+    /// Sparse storage: C on the pattern of B, and its lower triangle as the factorisation wants it.
+    c: Vec<f64>,
+    lower: Vec<f64>,
+    /// Sparse storage: C^-1 in the factor's storage.
     inverse: Vec<f64>,
-    /// P on the pattern of B.
-    pub p: Vec<f64>,
+    /// Diagonal blocks of B, one after another.
+    blocks: Vec<f64>,
     /// Diagonal blocks of C^-1, one after another.
     inverse_blocks: Vec<f64>,
 }
@@ -150,6 +153,8 @@ impl Trailing {
         (f, g): (usize, usize),
         progress: &Progress,
     ) -> Result<(), LmmError> {
+        // Rows of one level of the leading factor often share the others, too.
+        let (mut last, mut found) = ((usize::MAX, usize::MAX), 0);
         for i in 0..rows.n {
             if i % ROWS_BETWEEN_CHECKS == 0 {
                 progress.check()?;
@@ -157,7 +162,11 @@ impl Trailing {
             let from = layout.start[f][rows.codes[f][i] as usize] as usize;
             let to = layout.start[g][rows.codes[g][i] as usize] as usize;
             let zg = rows.z[g].row(i, factors[g].size);
-            let mut at = self.value_at(to, from);
+            if last != (to, from) {
+                last = (to, from);
+                found = self.value_at(to, from);
+            }
+            let mut at = found;
             for v in rows.z[f].row(i, factors[f].size) {
                 axpy(*v, zg, &mut b[at..at + zg.len()]);
                 at += self.column_len(from);
@@ -195,16 +204,21 @@ impl Trailing {
     /// Memory for the values at one lambda.
     pub fn work(&self) -> Result<TrailingWork, LmmError> {
         let len = self.value_len();
-        let (factor, inverse) = match &self.storage {
-            Storage::Dense => (len, 0),
-            Storage::Sparse(s) => (s.pattern.factor_len(), s.pattern.factor_len()),
+        let (factor, c, lower, inverse) = match &self.storage {
+            Storage::Dense => (len, 0, 0, 0),
+            Storage::Sparse(s) => {
+                let factor = s.pattern.factor_len();
+                (factor, len, s.lower.len(), factor)
+            }
         };
         let blocks = (0..self.m).map(|c| self.nodes.size_at(c)).sum();
         Ok(TrailingWork {
-            b: allocate(len)?,
+            values: allocate(len)?,
             factor: allocate(factor)?,
+            c: allocate(c)?,
+            lower: allocate(lower)?,
             inverse: allocate(inverse)?,
-            p: allocate(len)?,
+            blocks: allocate(blocks)?,
             inverse_blocks: allocate(blocks)?,
         })
     }
@@ -216,29 +230,41 @@ impl Trailing {
         leading: &[ChunkWork],
         size: usize,
         work: &mut TrailingWork,
-        (parallel, progress): (bool, &Progress),
+        how: (bool, &Progress),
     ) {
-        work.b.copy_from_slice(&self.within);
-        let panels: Vec<&[f64]> = leading
-            .iter()
-            .map(|c| {
-                if c.stacked.is_empty() {
-                    c.panel.as_slice()
-                } else {
-                    &[]
-                }
-            })
-            .collect();
-        self.add_squares(
-            1.0,
-            chunks,
-            &panels,
-            size,
-            &mut work.b,
-            (parallel, progress),
-        );
-        for own in leading.iter().filter(|c| !c.stacked.is_empty()) {
-            dense::add_square(&own.stacked, self.m, &mut work.b, parallel);
+        self.form(chunks, leading, size, &mut work.values, how);
+        self.copy_blocks(&work.values, &mut work.blocks);
+    }
+
+    /// B, lower triangle and diagonal blocks, in a matrix of its own (dense storage).
+    pub fn b(&self, chunks: &[Chunk], leading: &[ChunkWork], size: usize) -> Vec<f64> {
+        let mut b = vec![0.0; self.value_len()];
+        self.form(chunks, leading, size, &mut b, (false, &Progress::default()));
+        b
+    }
+
+    fn form(
+        &self,
+        chunks: &[Chunk],
+        leading: &[ChunkWork],
+        size: usize,
+        b: &mut [f64],
+        how: (bool, &Progress),
+    ) {
+        b.copy_from_slice(&self.within);
+        let panels: Vec<&[f64]> = leading.iter().map(|c| c.panel.as_slice()).collect();
+        self.add_squares(1.0, chunks, &panels, size, b, how);
+        let stacked: Vec<&[f64]> = leading.iter().map(|c| c.stacked.as_slice()).collect();
+        dense::add_squares(&stacked, self.m, b, how.0);
+    }
+
+    /// The diagonal blocks of `values`, one after another.
+    fn copy_blocks(&self, values: &[f64], blocks: &mut [f64]) {
+        for c in 0..self.m {
+            let (node, size) = (self.nodes.block_start[c] as usize, self.nodes.size_at(c));
+            let from = self.value_at(node, node) + (c - node) * self.column_len(node);
+            let at = self.nodes.block_offset[c];
+            blocks[at..at + size].copy_from_slice(&values[from..from + size]);
         }
     }
 
@@ -355,7 +381,13 @@ impl Trailing {
         }
         match &self.storage {
             Storage::Dense => {
-                self.sandwich(&work.b, &mut work.factor, lambda, Side::Inner, parallel);
+                self.sandwich(
+                    &work.values,
+                    &mut work.factor,
+                    lambda,
+                    Side::Inner,
+                    parallel,
+                );
                 for c in 0..self.m {
                     work.factor[c + c * self.m] += 1.0;
                 }
@@ -366,13 +398,15 @@ impl Trailing {
             }
             Storage::Sparse(s) => {
                 progress.check()?;
-                self.sandwich(&work.b, &mut work.p, lambda, Side::Inner, parallel);
+                self.sandwich(&work.values, &mut work.c, lambda, Side::Inner, parallel);
                 for c in 0..self.m {
                     let own = c - self.nodes.block_start[c] as usize;
-                    work.p[s.value_start[c] + own] += 1.0;
+                    work.c[s.value_start[c] + own] += 1.0;
                 }
-                let lower: Vec<f64> = s.lower.iter().map(|&k| work.p[k]).collect();
-                s.pattern.cholesky(&lower, &mut work.factor)?;
+                for (v, &from) in work.lower.iter_mut().zip(&s.lower) {
+                    *v = work.c[from];
+                }
+                s.pattern.cholesky(&work.lower, &mut work.factor)?;
                 Ok(s.pattern.log_determinant(&work.factor))
             }
         }
@@ -391,24 +425,20 @@ impl Trailing {
         }
         match &self.storage {
             Storage::Dense => {
-                dense::inverse(&work.factor, self.m, &mut work.p, parallel, progress)?;
+                dense::inverse(&work.factor, self.m, &mut work.values, parallel, progress)?;
             }
             Storage::Sparse(s) => {
                 progress.check()?;
-                s.pattern.selected_inverse(&work.factor, &mut work.inverse);
-                for (v, &from) in work.p.iter_mut().zip(&s.in_factor) {
+                s.pattern
+                    .selected_inverse(&work.factor, &mut work.inverse, parallel);
+                for (v, &from) in work.values.iter_mut().zip(&s.in_factor) {
                     *v = work.inverse[from];
                 }
             }
         }
-        self.fill_diagonal_blocks(&mut work.p);
-        for c in 0..self.m {
-            let (node, size) = (self.nodes.block_start[c] as usize, self.nodes.size_at(c));
-            let from = self.value_at(node, node) + (c - node) * self.column_len(node);
-            let at = self.nodes.block_offset[c];
-            work.inverse_blocks[at..at + size].copy_from_slice(&work.p[from..from + size]);
-        }
-        self.sandwich_in_place(&mut work.p, lambda, Side::Outer, parallel);
+        self.fill_diagonal_blocks(&mut work.values);
+        self.copy_blocks(&work.values, &mut work.inverse_blocks);
+        self.sandwich_in_place(&mut work.values, lambda, Side::Outer, parallel);
         Ok(())
     }
 
@@ -425,17 +455,18 @@ impl Trailing {
 
     /// Diagonal block of C^-1 at a node.
     pub fn inverse_block<'a>(&self, work: &'a TrailingWork, node: usize) -> &'a [f64] {
-        let size = self.nodes.size_at(node);
-        let at = self.nodes.block_offset[node];
-        &work.inverse_blocks[at..at + size * size]
+        self.block(&work.inverse_blocks, node)
     }
 
-    /// Trace of the diagonal block of `values` at a node.
-    pub fn block_trace(&self, values: &[f64], node: usize) -> f64 {
-        let (start, len) = (self.value_at(node, node), self.column_len(node));
-        (0..self.nodes.size_at(node))
-            .map(|a| values[start + a + a * len])
-            .sum()
+    /// Diagonal block of B at a node.
+    pub fn b_block<'a>(&self, work: &'a TrailingWork, node: usize) -> &'a [f64] {
+        self.block(&work.blocks, node)
+    }
+
+    fn block<'a>(&self, blocks: &'a [f64], node: usize) -> &'a [f64] {
+        let size = self.nodes.size_at(node);
+        let at = self.nodes.block_offset[node];
+        &blocks[at..at + size * size]
     }
 
     /// Diagonal block of `values` (in B's storage) at a node.
