@@ -123,16 +123,21 @@ fn marked_neighbours(nodes: &Nodes, chunks: &[Chunk], allowed: f64) -> Option<Ve
         }
     }
     let row = |a: usize| -> Vec<u32> {
-        let own = nodes.block_start[a];
-        let later = (a as u32 + 1..nodes.m as u32).filter(|&b| {
-            marked[a * words + b as usize / 64] >> (b % 64) & 1 == 1
-                && nodes.block_start[b as usize] == b
-        });
-        if own == a as u32 {
-            later.collect()
-        } else {
-            Vec::new()
+        let mut later = Vec::new();
+        if nodes.block_start[a] as usize != a {
+            return later;
         }
+        for (k, &word) in marked[a * words..(a + 1) * words].iter().enumerate() {
+            let mut bits = word;
+            while bits != 0 {
+                let b = k as u32 * 64 + bits.trailing_zeros();
+                if b > a as u32 && nodes.block_start[b as usize] == b {
+                    later.push(b);
+                }
+                bits &= bits - 1;
+            }
+        }
+        later
     };
     Some((0..nodes.m).map(row).collect())
 }

@@ -1,7 +1,9 @@
 //! Sparse Cholesky factor of the trailing block, and the entries of its inverse on the factor's
-//! pattern (Takahashi, Fagan and Chen 1973; Erisman and Tinney 1975).
+//! pattern.
 //!
-//! faer orders (approximate minimum degree) and factors; nested factors come out without fill.
+//! faer orders (approximate minimum degree) and factors; nested factors come out without fill. Where
+//! columns have many rows in common they are kept and computed as dense panels
+//! ([`crate::supernodal`]), else one by one ([`crate::simplicial`]): faer counts which is faster.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::sparse::linalg::cholesky::{
@@ -13,6 +15,9 @@ use faer::sparse::{SparseColMatRef, SymbolicSparseColMatRef};
 use faer::{Par, Side};
 
 use crate::error::LmmError;
+use crate::progress::Progress;
+use crate::simplicial::Simplicial;
+use crate::supernodal::Supernodal;
 
 /// Pattern of a symmetric matrix (lower triangle, CSC, rows ascending) and of its factor.
 pub struct Pattern {
@@ -22,17 +27,31 @@ pub struct Pattern {
     symbolic: SymbolicCholesky<usize>,
     /// Position of each original index in the elimination order.
     position: Vec<usize>,
+    factor: Factor,
+}
+
+enum Factor {
+    Simplicial(Simplicial),
+    Supernodal(Supernodal),
 }
 
 impl Pattern {
     /// Order and analyse. `a` is the lower triangle by columns, diagonal included.
     pub fn new(a: &sprs::CsMat<()>) -> Result<Pattern, LmmError> {
+        Pattern::with_threshold(a, SupernodalThreshold::AUTO)
+    }
+
+    /// [`Pattern::new`] with faer's rule for panels replaced.
+    pub fn with_threshold(
+        a: &sprs::CsMat<()>,
+        threshold: SupernodalThreshold,
+    ) -> Result<Pattern, LmmError> {
         let n = a.cols();
         let column_start = a.indptr().raw_storage().to_vec();
         let rows = a.indices().to_vec();
         let pattern = SymbolicSparseColMatRef::new_checked(n, n, &column_start, None, &rows);
         let params = CholeskySymbolicParams {
-            supernodal_flop_ratio_threshold: SupernodalThreshold::FORCE_SIMPLICIAL,
+            supernodal_flop_ratio_threshold: threshold,
             ..Default::default()
         };
         let symbolic =
@@ -42,13 +61,23 @@ impl Pattern {
             Some(p) => p.arrays().1.to_vec(),
             None => (0..n).collect(),
         };
+        let factor = match symbolic.raw() {
+            SymbolicCholeskyRaw::Simplicial(s) => Factor::Simplicial(Simplicial::new(s)),
+            SymbolicCholeskyRaw::Supernodal(s) => Factor::Supernodal(Supernodal::new(s)),
+        };
         Ok(Pattern {
             n,
             column_start,
             rows,
             symbolic,
             position,
+            factor,
         })
+    }
+
+    /// Whether columns are kept as dense panels.
+    pub fn is_supernodal(&self) -> bool {
+        matches!(self.factor, Factor::Supernodal(_))
     }
 
     /// Entries of the factor.
@@ -58,29 +87,20 @@ impl Pattern {
 
     /// Multiplications and additions of a factorisation.
     pub fn flops(&self) -> f64 {
-        let (start, _) = self.factor();
-        start
-            .windows(2)
-            .map(|c| ((c[1] - c[0]) as f64).powi(2))
-            .sum()
-    }
-
-    fn factor(&self) -> (&[usize], &[usize]) {
-        match self.symbolic.raw() {
-            SymbolicCholeskyRaw::Simplicial(s) => (s.col_ptr(), s.row_idx()),
-            SymbolicCholeskyRaw::Supernodal(_) => (&[], &[]),
+        match &self.factor {
+            Factor::Simplicial(s) => s.flops(),
+            Factor::Supernodal(s) => s.flops(),
         }
     }
 
     /// Where the entry (row, column) of the matrix or its transpose stands in the factor.
     pub fn factor_position(&self, row: usize, column: usize) -> usize {
         let (a, b) = (self.position[row], self.position[column]);
-        let (start, rows) = self.factor();
-        let (r, c) = (a.max(b), a.min(b));
-        let from = start[c];
-        from + rows[from..start[c + 1]]
-            .binary_search(&r)
-            .expect("invariant: the factor holds it")
+        let (row, column) = (a.max(b), a.min(b));
+        match &self.factor {
+            Factor::Simplicial(s) => s.position(row, column),
+            Factor::Supernodal(s) => s.position(row, column),
+        }
     }
 
     /// Numerical factor of the matrix with the values `a` (in the order of the pattern).
@@ -117,82 +137,131 @@ impl Pattern {
 
     /// log determinant of the matrix.
     pub fn log_determinant(&self, l: &[f64]) -> f64 {
-        let (start, _) = self.factor();
-        start[..self.n].iter().map(|&d| 2.0 * l[d].ln()).sum()
+        match &self.factor {
+            Factor::Simplicial(s) => s.diagonal(l).map(|d| 2.0 * d.ln()).sum(),
+            Factor::Supernodal(s) => s.diagonal(l).map(|d| 2.0 * d.ln()).sum(),
+        }
     }
 
     /// `x <- L^-1 P x` for k columns: the result is in elimination order.
     pub fn solve_lower(&self, l: &[f64], x: &mut [f64], k: usize) {
-        let (start, rows) = self.factor();
         let mut y = vec![0.0; self.n];
         for column in x.chunks_exact_mut(self.n).take(k) {
-            for (i, v) in column.iter().enumerate() {
-                y[self.position[i]] = *v;
-            }
-            for j in 0..self.n {
-                if y[j] == 0.0 {
-                    continue;
-                }
-                let v = y[j] / l[start[j]];
-                y[j] = v;
-                for e in start[j] + 1..start[j + 1] {
-                    y[rows[e]] -= l[e] * v;
-                }
+            for (v, &to) in column.iter().zip(&self.position) {
+                y[to] = *v;
             }
             column.copy_from_slice(&y);
+        }
+        match &self.factor {
+            Factor::Simplicial(s) => s.solve_lower(l, x, k),
+            Factor::Supernodal(s) => s.solve_lower(l, x, k),
         }
     }
 
     /// `x <- P' L^-T x` for k columns given in elimination order.
     pub fn solve_lower_transpose(&self, l: &[f64], x: &mut [f64], k: usize) {
-        let (start, rows) = self.factor();
+        match &self.factor {
+            Factor::Simplicial(s) => s.solve_lower_transpose(l, x, k),
+            Factor::Supernodal(s) => s.solve_lower_transpose(l, x, k),
+        }
         let mut y = vec![0.0; self.n];
         for column in x.chunks_exact_mut(self.n).take(k) {
             y.copy_from_slice(column);
-            for j in (0..self.n).rev() {
-                let mut v = y[j];
-                for e in start[j] + 1..start[j + 1] {
-                    v -= l[e] * y[rows[e]];
-                }
-                y[j] = v / l[start[j]];
-            }
-            for (i, v) in column.iter_mut().enumerate() {
-                *v = y[self.position[i]];
+            for (v, &from) in column.iter_mut().zip(&self.position) {
+                *v = y[from];
             }
         }
     }
 
     /// Entries of the inverse on the pattern of the factor, in the factor's order.
-    pub fn selected_inverse(&self, l: &[f64], z: &mut [f64], _parallel: bool) {
-        let (start, rows) = self.factor();
-        let mut value = vec![0.0; self.n];
-        let mut sum = vec![0.0; self.n];
-        let mut mark = vec![usize::MAX; self.n];
-        for j in (0..self.n).rev() {
-            let entries = start[j] + 1..start[j + 1];
-            for e in entries.clone() {
-                value[rows[e]] = l[e];
-                sum[rows[e]] = 0.0;
-                mark[rows[e]] = j;
+    pub fn selected_inverse(
+        &self,
+        l: &[f64],
+        z: &mut [f64],
+        parallel: bool,
+        progress: &Progress,
+    ) -> Result<(), LmmError> {
+        match &self.factor {
+            Factor::Simplicial(s) => {
+                s.selected_inverse(l, z);
+                progress.check()
             }
-            for e in entries.clone() {
-                let k = rows[e];
-                sum[k] += z[start[k]] * value[k];
-                for f in start[k] + 1..start[k + 1] {
-                    let i = rows[f];
-                    if mark[i] == j {
-                        sum[i] += z[f] * value[k];
-                        sum[k] += z[f] * value[i];
-                    }
+            Factor::Supernodal(s) => s.selected_inverse(l, z, parallel, progress),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks of 12 along the diagonal, tied to a border of 9: positive definite.
+    fn bordered(n: usize) -> (sprs::CsMat<()>, Vec<f64>, Vec<f64>) {
+        let entry = |i: usize, j: usize| {
+            if i == j {
+                4.0 + (i % 5) as f64
+            } else if i >= n - 9 || i / 12 == j / 12 {
+                0.3 / (1.0 + ((i * 7 + j * 3) % 11) as f64)
+            } else {
+                0.0
+            }
+        };
+        let (mut start, mut rows, mut values) = (vec![0], Vec::new(), Vec::new());
+        let mut dense = vec![0.0; n * n];
+        for j in 0..n {
+            for i in j..n {
+                let v = entry(i, j);
+                if v != 0.0 {
+                    rows.push(i);
+                    values.push(v);
+                    dense[i + j * n] = v;
+                    dense[j + i * n] = v;
                 }
             }
-            let d = l[start[j]];
-            let mut diagonal = 1.0 / d;
-            for e in entries {
-                z[e] = -sum[rows[e]] / d;
-                diagonal -= l[e] * z[e];
-            }
-            z[start[j]] = diagonal / d;
+            start.push(rows.len());
         }
+        let pattern = sprs::CsMat::new_csc((n, n), start, rows, vec![(); values.len()]);
+        (pattern, values, dense)
+    }
+
+    fn check(threshold: SupernodalThreshold, parallel: bool) {
+        let n = 105;
+        let (a, values, dense) = bordered(n);
+        let pattern = Pattern::with_threshold(&a, threshold).expect("analysed");
+        let mut l = vec![0.0; pattern.factor_len()];
+        pattern
+            .cholesky(&values, &mut l)
+            .expect("positive definite");
+        let mut z = vec![0.0; pattern.factor_len()];
+        let progress = Progress::default();
+        pattern
+            .selected_inverse(&l, &mut z, parallel, &progress)
+            .expect("not interrupted");
+        let mut inverse = vec![0.0; n * n];
+        (0..n).for_each(|i| inverse[i + i * n] = 1.0);
+        pattern.solve_lower(&l, &mut inverse, n);
+        pattern.solve_lower_transpose(&l, &mut inverse, n);
+        let product = crate::small::multiply(&dense, &inverse, n, n, n);
+        for (k, v) in product.iter().enumerate() {
+            let expected = if k % n == k / n { 1.0 } else { 0.0 };
+            assert!((v - expected).abs() < 1e-13);
+        }
+        for j in 0..n {
+            for i in (j..n).filter(|i| dense[i + j * n] != 0.0) {
+                let v = z[pattern.factor_position(i, j)];
+                assert!((v - inverse[i + j * n]).abs() < 1e-14, "({i}, {j})");
+            }
+        }
+        let mut whole = dense;
+        assert!(crate::small::cholesky(&mut whole, n));
+        let log: f64 = (0..n).map(|i| 2.0 * whole[i + i * n].ln()).sum();
+        assert!((pattern.log_determinant(&l) - log).abs() < 1e-11);
+    }
+
+    #[test]
+    fn columns_one_by_one_and_panels_agree_with_dense_formulas() {
+        check(SupernodalThreshold::FORCE_SIMPLICIAL, false);
+        check(SupernodalThreshold::FORCE_SUPERNODAL, false);
+        check(SupernodalThreshold::FORCE_SUPERNODAL, true);
     }
 }

@@ -135,53 +135,90 @@ fn term_start(
 ) -> Vec<f64> {
     let t = &model.terms[term];
     let (p, size) = (t.p, model.factors[t.factor].size);
-    let mut sigma = vec![0.0; p * p];
-    let mut used = 0.0;
-    for (block, z) in moments
-        .a
-        .chunks_exact(size * size)
-        .zip(moments.z.chunks_exact(size))
-    {
-        let mut a = vec![0.0; p * p];
+    let mut sum = LevelSum::new(information);
+    let levels = moments.a.chunks_exact(size * size);
+    for (block, z) in levels.zip(moments.z.chunks_exact(size)) {
         for b in 0..p {
-            for i in 0..p {
-                a[i + b * p] = block[t.offset + i + (t.offset + b) * size];
-            }
+            let from = (t.offset + b) * size + t.offset;
+            sum.a[b * p..(b + 1) * p].copy_from_slice(&block[from..from + p]);
         }
-        if add_level(&mut sigma, &a, &z[t.offset..t.offset + p], information) {
-            used += 1.0;
-        }
+        sum.add(&z[t.offset..t.offset + p]);
     }
+    let LevelSum {
+        mut sigma, used, ..
+    } = sum;
     sigma
         .iter_mut()
         .for_each(|v| *v /= f64::max(used, 1.0) * noise);
     floored_factor(&sigma, p, information)
 }
 
-/// Add `b b' - M A M` for the ridge estimate `b = M z`, `M = (A + K)^-1`, noise having variance 1.
-fn add_level(sigma: &mut [f64], a: &[f64], z: &[f64], information: &[f64]) -> bool {
-    let p = z.len();
-    let mut ridge = a.to_vec();
-    for k in 0..p {
-        ridge[k + k * p] += 0.1 * information[k].max(1e-300);
+/// Sum over the levels of a term, and the memory it is computed in.
+struct LevelSum {
+    /// Sum of `b b' - M A M`.
+    sigma: Vec<f64>,
+    /// Levels in it.
+    used: f64,
+    /// `K`, the diagonal that makes the regressions well posed.
+    penalty: Vec<f64>,
+    /// A of the level at hand.
+    a: Vec<f64>,
+    ridge: Vec<f64>,
+    ma: Vec<f64>,
+    mam: Vec<f64>,
+    b: Vec<f64>,
+}
+
+impl LevelSum {
+    fn new(information: &[f64]) -> LevelSum {
+        let p = information.len();
+        let square = vec![0.0; p * p];
+        LevelSum {
+            sigma: square.clone(),
+            used: 0.0,
+            penalty: information.iter().map(|v| 0.1 * v.max(1e-300)).collect(),
+            a: square.clone(),
+            ridge: square.clone(),
+            ma: square.clone(),
+            mam: square,
+            b: vec![0.0; p],
+        }
     }
-    if !cholesky(&mut ridge, p) {
-        return false;
+
+    /// Add `b b' - M A M` for the ridge estimate `b = M z`, `M = (A + K)^-1`, noise having
+    /// variance 1.
+    fn add(&mut self, z: &[f64]) {
+        let p = z.len();
+        self.ridge.copy_from_slice(&self.a);
+        for (k, v) in self.penalty.iter().enumerate() {
+            self.ridge[k + k * p] += v;
+        }
+        if !cholesky(&mut self.ridge, p) {
+            return;
+        }
+        self.b.copy_from_slice(z);
+        solve(&self.ridge, p, &mut self.b);
+        self.ma.copy_from_slice(&self.a);
+        solve(&self.ridge, p, &mut self.ma);
+        for c in 0..p {
+            for r in 0..p {
+                self.mam[r + c * p] = self.ma[c + r * p];
+            }
+        }
+        solve(&self.ridge, p, &mut self.mam);
+        for k in 0..p {
+            axpy(self.b[k], &self.b, &mut self.sigma[k * p..(k + 1) * p]);
+        }
+        axpy(-1.0, &self.mam, &mut self.sigma);
+        self.used += 1.0;
     }
-    let mut b = z.to_vec();
-    solve_lower(&ridge, p, &mut b, 1);
-    solve_lower_transpose(&ridge, p, &mut b, 1);
-    let mut ma = a.to_vec();
-    solve_lower(&ridge, p, &mut ma, p);
-    solve_lower_transpose(&ridge, p, &mut ma, p);
-    let mut mam = crate::small::transpose(&ma, p, p);
-    solve_lower(&ridge, p, &mut mam, p);
-    solve_lower_transpose(&ridge, p, &mut mam, p);
-    for k in 0..p {
-        axpy(b[k], &b, &mut sigma[k * p..(k + 1) * p]);
-    }
-    axpy(-1.0, &mam, sigma);
-    true
+}
+
+/// `x <- (L L')^-1 x` for all columns of x.
+fn solve(l: &[f64], p: usize, x: &mut [f64]) {
+    let k = x.len() / p;
+    solve_lower(l, p, x, k);
+    solve_lower_transpose(l, p, x, k);
 }
 
 /// Lower factor of `sigma` with its eigenvalues floored, in units of the information.

@@ -20,8 +20,10 @@ use crate::term::Factor;
 
 /// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache.
 const TILE: usize = 48;
-/// Dense kernels do this many operations in the time of one of the sparse ones.
+/// Dense kernels do this many operations in the time of one on single columns of a sparse factor.
 const DENSE_ADVANTAGE: f64 = 12.0;
+/// The same for the panels of a sparse factor.
+const PANEL_ADVANTAGE: f64 = 3.0;
 /// Below this size dense is always right.
 const SMALL: usize = 96;
 
@@ -113,7 +115,12 @@ impl Trailing {
         else {
             return Ok(());
         };
-        if !fits || blocks.pattern.flops() * DENSE_ADVANTAGE < m * m * m / 3.0 {
+        let advantage = if blocks.pattern.is_supernodal() {
+            PANEL_ADVANTAGE
+        } else {
+            DENSE_ADVANTAGE
+        };
+        if !fits || blocks.pattern.flops() * advantage < m * m * m / 3.0 {
             blocks.finish(&self.nodes, chunks);
             self.storage = Storage::Sparse(Box::new(blocks));
         }
@@ -429,8 +436,8 @@ impl Trailing {
             }
             Storage::Sparse(s) => {
                 progress.check()?;
-                s.pattern
-                    .selected_inverse(&work.factor, &mut work.inverse, parallel);
+                let (l, z) = (&work.factor, &mut work.inverse);
+                s.pattern.selected_inverse(l, z, parallel, progress)?;
                 for (v, &from) in work.values.iter_mut().zip(&s.in_factor) {
                     *v = work.inverse[from];
                 }
