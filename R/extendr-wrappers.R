@@ -12,3 +12,6 @@ rust_at <- function(model, theta, hessian) .Call(wrap__rust_at, model, theta, he
 # Conditional covariances of the random effects, divided by sigma squared.
 rust_cond_var <- function(model, theta) .Call(wrap__rust_cond_var, model, theta)
 
+# Fit each column of a matrix on one design; rows where a response is NaN are left out of its fit.
+rust_refit_columns <- function(x, columns, y, weights, offset, terms, reml, threads, responses, tol, max_eval, scales) .Call(wrap__rust_refit_columns, x, columns, y, weights, offset, terms, reml, threads, responses, tol, max_eval, scales)
+

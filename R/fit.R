@@ -3,15 +3,20 @@
 #' @rdname rlmm-steps
 #' @export
 rlmm_devfun <- function(frame) {
-  used <- if (!is.null(frame$weights) && any(frame$weights == 0)) frame$weights > 0
-  built <- rust_result(rust_model(
-    rows(frame$X, used), colnames_or_none(frame$X), rows(frame$y, used),
-    rows(frame$weights, used), rows(frame$offset, used),
-    lapply(frame$random, term_for_rust, used = used), frame$REML, thread_count(frame$control)
-  ))
+  built <- rust_result(do.call(rust_model, rust_arguments(frame)))
   frame$dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), built$kept)]
   report_rank(frame$dropped, frame$control$check$rank_X)
   make_devfun(frame, built$model, built$kept)
+}
+
+# A frame's rows of positive weight, as the functions in Rust take them.
+rust_arguments <- function(frame) {
+  used <- if (!is.null(frame$weights) && any(frame$weights == 0)) frame$weights > 0
+  list(
+    rows(frame$X, used), colnames_or_none(frame$X), rows(frame$y, used),
+    rows(frame$weights, used), rows(frame$offset, used),
+    lapply(frame$random, term_for_rust, used = used), frame$REML, thread_count(frame$control)
+  )
 }
 
 # In an environment of its own, so that nothing else is kept alive by the function.

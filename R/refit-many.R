@@ -11,82 +11,79 @@ response_matrix <- function(object, responses) {
 }
 
 refit_many <- function(object, Y) {
-  fits <- refit_columns(object, Y)
-  numbers <- function(name) vapply(fits, `[[`, 0, name)
-  by_response <- function(name, columns) {
-    values <- vapply(fits, `[[`, numeric(length(columns)), name)
-    matrix(values, ncol(Y), length(columns), byrow = TRUE, dimnames = list(colnames(Y), columns))
+  used <- used_rows(object$frame)
+  Y <- Y[used, , drop = FALSE]
+  error <- why_not_fitted(Y)
+  fits <- refit_columns(object, Y[, is.na(error), drop = FALSE])
+  error[is.na(error)] <- fits$error
+  # of all responses, NA for those that were not fitted
+  all <- function(values) {
+    out <- matrix(NA_real_, nrow(values), ncol(Y))
+    out[, is.na(error)] <- values[, is.na(fits$error)]
+    out
   }
+  by_response <- function(name, columns) {
+    matrix(t(all(fits[[name]])), ncol(Y), length(columns), dimnames = list(colnames(Y), columns))
+  }
+  note <- rep(NA_character_, ncol(Y))
+  note[is.na(error)] <- fits$doubt[is.na(fits$error)]
   random <- lapply(object$random, `[`, c("group", "name", "columns", "factor"))
+  parameters <- by_response("parameters", variance_parameter_names(object))
   structure(class = "rlmm_refits", list(
     call = object$call, formula = object$formula, REML = object$REML, random = random,
     responses = colnames(Y), beta = by_response("beta", names(object$beta)),
     se = by_response("se", names(object$beta)), theta = by_response("theta", theta_names(object)),
-    sigma = numbers("sigma"), criterion = numbers("criterion"), nobs = numbers("nobs"),
-    evaluations = numbers("evaluations"), certified = numbers("certified") == 1,
-    singular = numbers("singular") == 1, error = vapply(fits, `[[`, "", "error")
+    parameters = parameters, sigma = unname(parameters[, "sigma"]),
+    criterion = all(fits$criterion)[1L, ], nobs = all(fits$nobs)[1L, ],
+    evaluations = all(fits$evaluations)[1L, ], certified = all(fits$certified)[1L, ] == 1,
+    singular = by_response("singular", vapply(random, `[[`, "", "name")) == 1, error = error,
+    note = note
   ))
 }
 
-# One fit for each column of Y, on the design of the object; the place for a call that does all of
-# them in parallel. A response that cannot be fitted does not stop the others.
+# For each column the reason why it cannot be a response, NA where there is none.
+why_not_fitted <- function(Y) {
+  present <- colSums(!is.na(Y))
+  # Inf - Inf and NaN - NaN are neither zero nor positive
+  spread <- apply(Y, 2L, function(y) suppressWarnings(max(y, na.rm = TRUE) - min(y, na.rm = TRUE)))
+  error <- rep(NA_character_, ncol(Y))
+  error[present > 0L & !is.na(spread) & spread == 0] <- "the response is constant"
+  error[present > 0L & !is.finite(spread)] <- "there are infinite values in the response"
+  error[present == 0L] <- "all values of the response are missing"
+  error
+}
+
+# Fits of all columns of Y, which has the rows of positive weight, in one parallel call. A response
+# that cannot be fitted does not stop the others: `error` says why.
 refit_columns <- function(object, Y) {
   frame <- rebuilt_frame(object)
-  frame$control$check$rank_X <- "ignore"
-  # the message on progress is for a single long fit
-  frame$control$progress <- FALSE
-  none <- no_fit(object)
-  start <- start_from(object)
-  lapply(seq_len(ncol(Y)), function(j) {
-    tryCatch(refit_column(frame, Y[, j], start, none), rlmm_error = function(e) {
-      none$error <- conditionMessage(e)
-      none
-    })
+  terms <- lapply(frame$random, function(term) {
+    term[c("codes", "Z")] <- term_for_rust(term, if (!is.null(frame$weights)) frame$weights > 0)[
+      c("codes", "Z")]
+    term
   })
+  control <- frame$control
+  fits <- rust_result(do.call(rust_refit_columns, c(rust_arguments(frame), list(Y, control$tol,
+    control$max_eval, lapply(frame$random, row_scale)))))
+  fits$error[!nzchar(fits$error)] <- NA
+  fits$doubt[!nzchar(fits$doubt)] <- NA
+  for (j in which(fits$nobs[1L, ] < nrow(Y))) {
+    if (is.na(fits$error[j])) fits$error[j] <- too_few(terms, Y[, j], control$check)
+  }
+  fits
 }
 
-no_fit <- function(object) {
-  empty <- object$beta
-  empty[] <- NA
-  list(beta = empty, se = empty, theta = NA * object$theta, sigma = NA_real_, criterion = NA_real_,
-    nobs = NA_real_, evaluations = NA_real_, certified = NA_real_, singular = NA_real_,
-    error = NA_character_)
-}
-
-refit_column <- function(frame, y, start, result) {
-  frame <- frame_for_response(frame, y)
-  opt <- fit_frame(frame, start)
-  if (!all(is.finite(c(opt$criterion, opt$sigma, opt$beta)))) {
-    stop_rlmm("not_finite", "the fit has no finite criterion")
-  }
-  p <- length(opt$beta)
-  if (p > 0L) {
-    kept <- colnames(frame$X)[opt$kept]
-    result$beta[kept] <- opt$beta
-    result$se[kept] <- opt$sigma * sqrt(diag(chol2inv(matrix(opt$RX, p))))
-  }
-  result[c("theta", "sigma", "criterion")] <- opt[c("theta", "sigma", "criterion")]
-  result$nobs <- if (is.null(frame$weights)) length(y) else sum(frame$weights > 0)
-  result$evaluations <- opt$evaluations
-  result$certified <- as.double(isTRUE(opt$certificate$certified))
-  result$singular <- as.double(length(singular_directions(frame$random, opt$theta)) > 0L)
-  result
-}
-
-# The frame with another response; rows where it is missing have weight zero.
-frame_for_response <- function(frame, y) {
-  missing <- is.na(y)
-  if (any(missing)) {
-    if (is.null(frame$weights)) frame$weights <- rep(1, length(y))
-    frame$weights[missing] <- 0
-    if (all(frame$weights == 0)) stop_rlmm("no_rows", "all values of the response are missing")
-    y[missing] <- 0
-  }
-  used <- if (is.null(frame$weights)) TRUE else frame$weights > 0
-  if (any(is.infinite(y[used]))) stop_rlmm("infinite", "there are infinite values in the response")
-  if (all(y[used] == y[used][1L])) stop_rlmm("response", "the response is constant")
-  frame$y <- y
-  frame
+# Whether the rows that a response has are enough for the terms, as a text that says what is not.
+too_few <- function(terms, y, check) {
+  present <- !is.na(y)
+  left <- lapply(terms, function(term) {
+    term[c("codes", "levels")] <- drop_unused_levels(term[c("codes", "levels")], present)
+    term
+  })
+  tryCatch({
+    check_random_terms(left, sum(present), check)
+    NA_character_
+  }, rlmm_error = conditionMessage)
 }
 
 #' Estimates of many fits on one design
@@ -103,11 +100,16 @@ frame_for_response <- function(frame, y) {
 #' * `"random"`: `response` and the columns of `as.data.frame(VarCorr())`: `grp`, `var1`, `var2`,
 #'   `vcov`, `sdcor`;
 #' * `"fit"`: `response`, `sigma`, `criterion` (the REML criterion, or the deviance), `logLik`,
-#'   `df`, `nobs`, `certified` (was the optimum certified?), `singular`, `evaluations`, and `error`,
-#'   which says why a response was not fitted; its other columns are then `NA`.
+#'   `df`, `nobs`, `certified` (was the optimum certified?), `singular`, `evaluations`, `error`,
+#'   which says why a response was not fitted (its other columns are then `NA`), and `note`, which
+#'   says why an optimum was not certified.
 #'
-#' `fixef()` gives the matrix of estimates, responses in rows.
+#' `fixef()` gives the matrix of estimates, responses in rows; `x$parameters` is that of standard
+#' deviations and correlations, `x$singular` tells which terms are singular.
 #' @details
+#' The responses are fitted in parallel, each on one thread; see `threads` in [rlmm_control()]. The
+#' design is read once, and each search starts where that of [rlmm()] would.
+#'
 #' A missing value leaves its row out of that response's fit only.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (1 | Subject), sleepstudy)
@@ -133,31 +135,28 @@ refits_fixed <- function(x) {
 }
 
 refits_random <- function(x) {
-  # the rows of all responses have the same labels: only one data frame is made
-  labels <- as.data.frame(VarCorr(one_of_refits(x, 1L)))[c("grp", "var1", "var2")]
-  values <- lapply(seq_along(x$responses), function(i) varcorr_values(one_of_refits(x, i)))
+  table <- parameter_table(x)
   n <- length(x$responses)
+  labels <- data.frame(grp = table$group, var1 = table$var1, var2 = table$var2)
   data.frame(
     response = rep(x$responses, each = nrow(labels)),
     labels[rep(seq_len(nrow(labels)), n), ],
-    vcov = unlist(lapply(values, `[[`, "vcov"), use.names = FALSE),
-    sdcor = unlist(lapply(values, `[[`, "sdcor"), use.names = FALSE), row.names = NULL
+    vcov = as.vector(t(as_covariances(x$parameters, table))),
+    sdcor = as.vector(t(x$parameters)), row.names = NULL
   )
 }
 
-# As much of a fit as VarCorr() looks at.
-one_of_refits <- function(x, i) {
-  structure(list(random = x$random, theta = x$theta[i, ], sigma = x$sigma[i]), class = "rlmm")
-}
-
-# Variances, then covariances of each term, and the residual variance.
-varcorr_values <- function(fit) {
-  terms <- unclass(VarCorr(fit))
-  vcov <- lapply(terms, function(S) c(diag(S), S[lower.tri(S)]))
-  sdcor <- lapply(terms, function(S) {
-    c(attr(S, "stddev"), attr(S, "correlation")[lower.tri(S)])
-  })
-  list(vcov = c(unlist(vcov), fit$sigma^2), sdcor = c(unlist(sdcor), fit$sigma))
+# Variances and covariances from standard deviations and correlations, both by column, of which the
+# rows of parameter_table() tell what they are. Without variance there is no covariance.
+as_covariances <- function(parameters, table) {
+  out <- parameters^2
+  effect <- paste(table$group, table$var1)
+  for (k in which(!is.na(table$var2))) {
+    of <- match(c(effect[k], paste(table$group[k], table$var2[k])), effect)
+    product <- parameters[, of[1L]] * parameters[, of[2L]]
+    out[, k] <- ifelse(product == 0, 0, parameters[, k] * product)
+  }
+  out
 }
 
 refits_fit <- function(x) {
@@ -165,7 +164,8 @@ refits_fit <- function(x) {
   data.frame(
     response = x$responses, sigma = x$sigma, criterion = x$criterion, logLik = -x$criterion / 2,
     df = ifelse(is.na(x$criterion), NA, n_par), nobs = x$nobs, certified = x$certified,
-    singular = x$singular, evaluations = x$evaluations, error = x$error
+    singular = rowSums(x$singular) > 0, evaluations = x$evaluations, error = x$error,
+    note = x$note
   )
 }
 
@@ -178,7 +178,7 @@ fixef.rlmm_refits <- function(object, ...) object$beta
 print.rlmm_refits <- function(x, ...) {
   cat(length(x$responses), " responses: ", fit_title(x$REML), " ['rlmm']\n", sep = "")
   print_call(x$call, x$formula)
-  cat("singular: ", sum(x$singular, na.rm = TRUE), ", not certified: ",
+  cat("singular: ", sum(rowSums(x$singular) > 0, na.rm = TRUE), ", not certified: ",
     sum(!x$certified, na.rm = TRUE), ", not fitted: ", sum(!is.na(x$error)), "\n", sep = "")
   if (ncol(x$beta)) {
     cat("Estimates of the fixed effects:\n")

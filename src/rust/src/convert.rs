@@ -7,6 +7,9 @@ use lmm::{LmmError, Model, ModelData, TermData};
 
 use crate::memory::available_bytes;
 
+/// What a function gives to R.
+pub type Answer = std::result::Result<List, Failure>;
+
 /// An error on its way to R: `list(kind, message, column)`.
 pub struct Failure(LmmError);
 
@@ -139,7 +142,8 @@ fn slice_of<'a, T>(
     Ok(unsafe { std::slice::from_raw_parts(slice.as_ptr(), slice.len()) })
 }
 
-fn matrix(values: &[f64], rows: usize, columns: usize) -> Robj {
+/// A matrix from its columns.
+pub fn matrix(values: &[f64], rows: usize, columns: usize) -> Robj {
     RMatrix::new_matrix(rows, columns, |i, j| values[i + j * rows]).into()
 }
 

@@ -6,6 +6,7 @@
 
 mod convert;
 mod memory;
+mod refits;
 mod watch;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use extendr_api::prelude::*;
 use lmm::fit::{at, conditional_covariances, fit, Settings};
 use lmm::{LmmError, Model};
 
-use convert::{fit_list, model_data, solution_list, Failure};
+use convert::{fit_list, model_data, solution_list, Answer};
 use watch::{watch, watch_borrowed};
 
 /// A model that R holds a pointer to.
@@ -22,8 +23,6 @@ struct Handle(Arc<Model>);
 
 #[extendr]
 impl Handle {}
-
-type Answer = std::result::Result<List, Failure>;
 
 /// Validate, condition and reduce a model to its cross-products.
 #[extendr]
@@ -114,6 +113,7 @@ fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
 
 extendr_module! {
     mod rlmm;
+    use refits;
     fn rust_model;
     fn rust_fit;
     fn rust_at;

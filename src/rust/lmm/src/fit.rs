@@ -97,21 +97,45 @@ pub fn fit(model: &Model, settings: &Settings, progress: &Progress) -> Result<Fi
         None => moments,
     };
     let mut work = Work::new(model)?;
+    let found = best(model, &mut work, from, (settings, &units), progress)?;
+    finish(model, &mut work, found, (&units, true), progress)
+}
+
+/// As [`fit`], in memory that serves many fits of one design, from a conditioned theta and without
+/// the second derivatives in the user's theta.
+pub(crate) fn fit_in(
+    model: &Model,
+    work: &mut Work,
+    from: Vec<f64>,
+    (settings, units): (&Settings, &[Vec<f64>]),
+    progress: &Progress,
+) -> Result<Fit, LmmError> {
+    let found = best(model, work, from, (settings, units), progress)?;
+    finish(model, work, found, (units, false), progress)
+}
+
+fn best(
+    model: &Model,
+    work: &mut Work,
+    from: Vec<f64>,
+    (settings, units): (&Settings, &[Vec<f64>]),
+    progress: &Progress,
+) -> Result<Found, LmmError> {
     let wide: Vec<f64> = from.iter().map(|t| t * WIDE).collect();
-    let mut found = optimum(model, &mut work, from, (settings, &units), progress)?;
-    if settings.start.is_none() && found.converged && is_cheap(model) && has_zero(model, &found) {
-        // A variance can end at zero where a large one is better: look from the other side, too.
-        let other = optimum(model, &mut work, wide, (settings, &units), progress);
-        found = match other {
-            Ok(other) if other.point.value < found.point.value => other,
-            Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
-            _ => {
-                found.point = model.run(|| evaluate(model, &mut work, &found.theta, progress))?;
-                found
-            }
-        };
+    let mut found = optimum(model, work, from, (settings, units), progress)?;
+    if settings.start.is_some() || !found.converged || !is_cheap(model) || !has_zero(model, &found)
+    {
+        return Ok(found);
     }
-    finish(model, &mut work, found, &units, progress)
+    // A variance can end at zero where a large one is better: look from the other side, too.
+    match optimum(model, work, wide, (settings, units), progress) {
+        Ok(other) if other.point.value < found.point.value => Ok(other),
+        Err(LmmError::Interrupted) => Err(LmmError::Interrupted),
+        _ => {
+            found.point = model.run(|| evaluate(model, work, &found.theta, progress))?;
+            Ok(found)
+        }
+    }
 }
 
 /// Search from a point until nothing is left to gain.
@@ -144,7 +168,7 @@ fn has_zero(model: &Model, found: &Found) -> bool {
 }
 
 /// A start must not be stationary by symmetry: a zero column of lambda is given a little variance.
-fn positive_start(model: &Model, theta: &[f64], units: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn positive_start(model: &Model, theta: &[f64], units: &[Vec<f64>]) -> Vec<f64> {
     let mut lambdas = from_theta(&model.terms, theta);
     for (lambda, unit) in lambdas.iter_mut().zip(units) {
         let p = unit.len();
@@ -240,7 +264,7 @@ fn finish(
     model: &Model,
     work: &mut Work,
     mut found: Found,
-    units: &[Vec<f64>],
+    (units, user_hessian): (&[Vec<f64>], bool),
     progress: &Progress,
 ) -> Result<Fit, LmmError> {
     let steps = progress.steps();
@@ -252,8 +276,10 @@ fn finish(
         } = &*work;
         let inner = Curvature::new(model, pls, d, &found.theta, Coordinates::Conditioned);
         found.point.hessian = inner.exact(&trace(model, pls, d, &inner));
-        let user = second_derivatives(model, work, &solution.theta, units, progress)?;
-        solution.hessian = Some(user);
+        if user_hessian {
+            let user = second_derivatives(model, work, &solution.theta, units, progress)?;
+            solution.hessian = Some(user);
+        }
     }
     let mut certificate = certify(
         model,

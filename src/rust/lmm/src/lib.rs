@@ -16,7 +16,9 @@
 //! 5. [`criterion`], [`derivatives`]: value and exact gradient; [`curvature`], [`mod@trace`]:
 //!    average-information and exact Hessian;
 //! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`mod@fit`]:
-//!    the driver; [`estimates`]: back to the user's columns.
+//!    the driver; [`estimates`]: back to the user's columns;
+//! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
+//!    [`workers`]: many fits on a few threads.
 
 #![warn(missing_docs)]
 
@@ -37,16 +39,20 @@ pub mod model;
 pub mod optimize;
 pub mod pls;
 pub mod progress;
+pub mod refits;
+pub mod response;
 mod sandwich;
 mod simplicial;
 pub mod simulate;
 pub mod small;
 pub mod sparse;
 pub mod start;
+pub mod subset;
 mod supernodal;
 pub mod term;
 pub mod trace;
 pub mod trailing;
+pub mod workers;
 
 pub use error::LmmError;
 pub use fit::{fit, Fit, Settings};

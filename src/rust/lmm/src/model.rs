@@ -1,5 +1,7 @@
 //! A model ready to be evaluated: validated, conditioned, reduced to cross-products.
 
+use std::sync::Arc;
+
 use rayon::ThreadPool;
 
 use crate::conditioning::{
@@ -96,10 +98,20 @@ pub struct Model {
     pub within: Vec<f64>,
     /// Within part of `Z_2'W [X y]` (m x p1).
     pub trailing_w: Vec<f64>,
-    /// The trailing block.
-    pub trailing: Trailing,
+    /// The trailing block, which does not depend on the response.
+    pub trailing: Arc<Trailing>,
     /// Threads, when the work is worth them.
     pub pool: Option<ThreadPool>,
+}
+
+/// What a model was made from, as far as another response needs it.
+pub(crate) struct Source {
+    /// Orthonormal basis of X, of the caller's rows.
+    pub basis: Basis,
+    /// Conditioned rows; `w` holds residuals on the leading factor.
+    pub rows: Rows,
+    /// The caller's row of each of `rows`.
+    pub row_order: Vec<usize>,
 }
 
 impl Model {
@@ -109,16 +121,26 @@ impl Model {
     /// [`LmmError`] for inputs of the wrong length, values that are not finite, a response that X
     /// fits exactly, or memory that is not there.
     pub fn new(data: &ModelData, progress: &Progress) -> Result<Model, LmmError> {
+        Ok(Model::with_source(data, false, progress)?.0)
+    }
+
+    /// A model, and the rows that it was made from. The basis of X is given up half-way unless it
+    /// is to be kept.
+    pub(crate) fn with_source(
+        data: &ModelData,
+        keep_basis: bool,
+        progress: &Progress,
+    ) -> Result<(Model, Source), LmmError> {
         let n = data.y.len();
         validate(data, n)?;
         let root_w: Option<Vec<f64>> = data.weights.map(|w| w.iter().map(|v| v.sqrt()).collect());
         let root_w = root_w.as_deref();
-        let basis = orthonormal_basis(data.x, n, data.columns.len(), root_w);
+        let mut basis = orthonormal_basis(data.x, n, data.columns.len(), root_w);
         let p = basis.rank();
         if p >= n {
             return Err(LmmError::PerfectFit);
         }
-        let (y, beta0, y_scale) = condition_response(data, &basis, root_w)?;
+        let (y, beta0, y_scale) = condition_response(data.y, data.offset, &basis, root_w)?;
         progress.check()?;
         let (terms, factors) = terms_and_factors(data);
         let (layout, row_order, level_start) = order(data, &factors);
@@ -134,12 +156,14 @@ impl Model {
         )?;
         let terms = finish_terms(terms, transforms);
         let fixed = FixedPart {
-            kept: basis.kept,
-            r: basis.r,
+            kept: basis.kept.clone(),
+            r: basis.r.clone(),
             beta0,
             y_scale,
         };
-        drop(basis.q);
+        if !keep_basis {
+            basis.q = Vec::new();
+        }
         let pool = thread_pool(data.threads, n as f64 * WORK_PER_ROW);
         let parallel = pool.is_some();
         let absorbed = run(&pool, || {
@@ -164,11 +188,32 @@ impl Model {
             chunks,
             within,
             trailing_w,
-            trailing,
+            trailing: Arc::new(trailing),
             pool: None,
         };
         model.pool = thread_pool(data.threads, 3.0 * model.work_per_evaluation());
-        Ok(model)
+        let source = Source {
+            basis,
+            rows,
+            row_order,
+        };
+        Ok((model, source))
+    }
+
+    /// The same design with room for a response of its own, and without threads.
+    pub(crate) fn for_response(&self) -> Model {
+        Model {
+            fixed: self.fixed.clone(),
+            terms: self.terms.clone(),
+            factors: self.factors.clone(),
+            layout: self.layout.clone(),
+            chunks: self.chunks.clone(),
+            within: self.within.clone(),
+            trailing_w: self.trailing_w.clone(),
+            trailing: Arc::clone(&self.trailing),
+            pool: None,
+            ..*self
+        }
     }
 
     /// Number of entries of theta.
@@ -310,7 +355,7 @@ fn validate_term(term: &TermData, n: usize) -> Result<(), LmmError> {
     }
 }
 
-fn finite(column: &str, v: &[f64]) -> Result<(), LmmError> {
+pub(crate) fn finite(column: &str, v: &[f64]) -> Result<(), LmmError> {
     match v.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
         Some(at) => Err(LmmError::NotFinite {
@@ -321,13 +366,14 @@ fn finite(column: &str, v: &[f64]) -> Result<(), LmmError> {
 }
 
 /// The response less offset and least-squares fit, with unit root mean square.
-fn condition_response(
-    data: &ModelData,
+pub(crate) fn condition_response(
+    y: &[f64],
+    offset: Option<&[f64]>,
     basis: &Basis,
     root_w: Option<&[f64]>,
 ) -> Result<(Vec<f64>, Vec<f64>, f64), LmmError> {
-    let mut y = weighted(data.y, None);
-    if let Some(offset) = data.offset {
+    let mut y = weighted(y, None);
+    if let Some(offset) = offset {
         axpy(-1.0, offset, &mut y);
     }
     let mut y = weighted(&y, root_w);

@@ -1,7 +1,7 @@
 //! How a long computation hears that it should stop, and tells how far it is.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::error::LmmError;
 
@@ -21,12 +21,20 @@ pub struct Step {
 /// Shared between the thread that computes and the one that watches.
 #[derive(Debug, Default)]
 pub struct Progress {
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
     evaluations: AtomicUsize,
     steps: Mutex<Vec<Step>>,
 }
 
 impl Progress {
+    /// The record of one of several computations that stop together.
+    pub fn part(&self) -> Progress {
+        Progress {
+            stop: Arc::clone(&self.stop),
+            ..Progress::default()
+        }
+    }
+
     /// Ask the computation to stop at its next check.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
