@@ -13,5 +13,17 @@ rust_at <- function(model, theta, hessian) .Call(wrap__rust_at, model, theta, he
 rust_cond_var <- function(model, theta) .Call(wrap__rust_cond_var, model, theta)
 
 # Fit each column of a matrix on one design; rows where a response is NaN are left out of its fit.
-rust_refit_columns <- function(x, columns, y, weights, offset, terms, reml, threads, responses, tol, max_eval, scales) .Call(wrap__rust_refit_columns, x, columns, y, weights, offset, terms, reml, threads, responses, tol, max_eval, scales)
+rust_refit_columns <- function(x, columns, y, weights, offset, terms, reml, threads, responses, settings) .Call(wrap__rust_refit_columns, x, columns, y, weights, offset, terms, reml, threads, responses, settings)
+
+# A design for bootstrap samples.
+rust_design <- function(x, columns, y, weights, offset, terms, reml, threads) .Call(wrap__rust_design, x, columns, y, weights, offset, terms, reml, threads)
+
+# Replicates `first`, ..., `first + count - 1` of a seed: responses drawn as `plan` has it, fitted.
+rust_bootstrap <- function(design, plan, settings, seed, first, count) .Call(wrap__rust_bootstrap, design, plan, settings, seed, first, count)
+
+# As `rust_bootstrap`, for samples of cases; with `count` zero the fits without each group.
+rust_bootstrap_cases <- function(x, columns, y, weights, offset, terms, reml, threads, draw, settings, seed, first, count) .Call(wrap__rust_bootstrap_cases, x, columns, y, weights, offset, terms, reml, threads, draw, settings, seed, first, count)
+
+# The rows, from one, of a sample of cases, and the number of the copy that each belongs to.
+rust_case_rows <- function(draw, seed, replicate) .Call(wrap__rust_case_rows, draw, seed, replicate)
 

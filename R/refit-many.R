@@ -62,14 +62,26 @@ refit_columns <- function(object, Y) {
       c("codes", "Z")]
     term
   })
-  control <- frame$control
-  fits <- rust_result(do.call(rust_refit_columns, c(rust_arguments(frame), list(Y, control$tol,
-    control$max_eval, lapply(frame$random, row_scale)))))
+  fits <- checked_fits(do.call(rust_refit_columns, c(rust_arguments(frame), list(Y,
+    refit_settings(frame)))))
+  for (j in which(fits$nobs[1L, ] < nrow(Y))) {
+    if (is.na(fits$error[j])) fits$error[j] <- too_few(terms, Y[, j], frame$control$check)
+  }
+  fits
+}
+
+# How Rust is to make many fits: from where, to what precision, and whether to give random effects
+# with them.
+refit_settings <- function(frame, start = double(), effects = FALSE) {
+  list(start = start, tol = frame$control$tol, max_eval = frame$control$max_eval,
+    scales = lapply(frame$random, row_scale), effects = effects)
+}
+
+# Fits from Rust with NA where there is no text.
+checked_fits <- function(fits) {
+  fits <- rust_result(fits)
   fits$error[!nzchar(fits$error)] <- NA
   fits$doubt[!nzchar(fits$doubt)] <- NA
-  for (j in which(fits$nobs[1L, ] < nrow(Y))) {
-    if (is.na(fits$error[j])) fits$error[j] <- too_few(terms, Y[, j], control$check)
-  }
   fits
 }
 

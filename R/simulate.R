@@ -68,20 +68,24 @@ simulate.rlmm <- function(object, nsim = 1, seed = NULL, use.u = FALSE, re.form 
 
 # The terms whose effects are drawn, with their lambda and with codes for the data.
 terms_to_draw <- function(object, data, bars, kept) {
-  contrasts <- contrasts_of_fit(object)
-  terms <- build_random_terms(bars, data, contrasts)
-  keys <- vapply(object$random, term_key, "")
+  terms <- build_random_terms(bars, data, contrasts_of_fit(object))
   # the order of the terms goes by their numbers of levels, which may differ from the fit's
-  terms <- terms[match(keys, vapply(terms, term_key, ""))]
+  terms <- terms[match(term_keys(object$random), term_keys(terms))]
   terms <- Map(function(term, lambda) c(term, list(lambda = lambda)), terms, lambda_list(object))
-  if (length(kept) == 0L) return(terms)
-  kept_keys <- vapply(build_random_terms(kept, data, contrasts), term_key, "")
+  terms[!is_kept(object, data, kept)]
+}
+
+# For each term of the model, whether its effects stay at their modes: the bars in `kept` do.
+is_kept <- function(object, data, kept) {
+  keys <- term_keys(object$random)
+  if (length(kept) == 0L) return(rep(FALSE, length(keys)))
+  kept_keys <- term_keys(build_random_terms(kept, data, contrasts_of_fit(object)))
   partial <- setdiff(kept_keys, keys)
   if (length(partial)) {
     stop_rlmm("re_form", paste0("'re.form' must name whole random-effects terms of the model, and ",
       "the model has no term with ", partial[1L]), term = partial[1L])
   }
-  terms[!keys %in% kept_keys]
+  keys %in% kept_keys
 }
 
 check_groups_known <- function(term) {
@@ -95,8 +99,10 @@ contrasts_of_fit <- function(object) {
   all[!duplicated(names(all))]
 }
 
-term_key <- function(term) {
-  paste0("columns ", quoted_list(term$columns, Inf), " by '", term$group, "'")
+term_keys <- function(terms) {
+  vapply(terms, function(term) {
+    paste0("columns ", quoted_list(term$columns, Inf), " by '", term$group, "'")
+  }, "")
 }
 
 # Prior weights of the rows to simulate.

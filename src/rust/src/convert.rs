@@ -41,6 +41,11 @@ pub fn doubles<'a>(what: &str, x: &'a Robj) -> std::result::Result<&'a [f64], Lm
     x.as_real_slice().ok_or_else(|| wrong_type(what))
 }
 
+/// An integer vector of R.
+pub fn integers<'a>(what: &str, x: &'a Robj) -> std::result::Result<&'a [i32], LmmError> {
+    x.as_integer_slice().ok_or_else(|| wrong_type(what))
+}
+
 fn optional<'a>(what: &str, x: &'a Robj) -> std::result::Result<Option<&'a [f64]>, LmmError> {
     if x.is_null() {
         Ok(None)

@@ -18,11 +18,12 @@
 //! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`mod@fit`]:
 //!    the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
-//!    [`workers`]: many fits on a few threads.
+//!    [`workers`]: many fits on a few threads; [`bootstrap`]: samples and their fits.
 
 #![warn(missing_docs)]
 
 pub mod blocks;
+pub mod bootstrap;
 pub mod certificate;
 pub mod conditioning;
 pub mod criterion;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::LmmError;
-use crate::fit::{Fit, Settings, Solution};
+use crate::fit::{fit, Fit, Settings, Solution};
 use crate::lambda::from_theta;
 use crate::model::{Model, ModelData};
 use crate::progress::Progress;
@@ -137,6 +137,20 @@ pub fn own_failure(outcome: Outcome) -> Result<Outcome, LmmError> {
 pub fn refit(refitter: &mut Refitter, y: &[f64], wanted: &Wanted, progress: &Progress) -> Outcome {
     let fit = refitter.fit(y, &wanted.settings, &progress.part())?;
     Refit::new(refitter.model(), fit, wanted)
+}
+
+/// Fit some rows of a data set.
+pub fn refit_subset(
+    data: &ModelData,
+    selection: &Selection,
+    wanted: &Wanted,
+    progress: &Progress,
+) -> Outcome {
+    let subset = Subset::new(data, selection);
+    let own = progress.part();
+    let model = Model::new(&subset.data(data), &own)?;
+    let found = fit(&model, &wanted.settings, &own)?;
+    Refit::new(&model, found, wanted)
 }
 
 /// Fit each column of `responses` (n x any number) on the design of `data`, whose own response is

@@ -62,6 +62,11 @@ impl Design {
         &self.model
     }
 
+    /// Conditioned rows, in the order of the leading factor.
+    pub(crate) fn rows(&self) -> &Rows {
+        &self.source.rows
+    }
+
     /// The caller's row of each of the conditioned rows.
     pub(crate) fn row_order(&self) -> &[usize] {
         &self.source.row_order

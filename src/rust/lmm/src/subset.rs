@@ -53,16 +53,6 @@ impl Subset {
         }
     }
 
-    /// Number of levels of each term's grouping factor.
-    pub fn levels(&self) -> &[usize] {
-        &self.levels
-    }
-
-    /// The response.
-    pub fn y(&self) -> &[f64] {
-        &self.y
-    }
-
     /// The subset as data for a model on one thread; names and settings are those of `data`.
     pub fn data<'a>(&'a self, data: &'a ModelData) -> ModelData<'a> {
         let term = |(i, t): (usize, &'a TermData)| TermData {
