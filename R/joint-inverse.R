@@ -115,16 +115,20 @@ joint_variance <- function(joint, rows) {
   if (ncol(rows$t) == 0L) return(lead)
   by_row <- Matrix::t(rows$t)
   counts <- as.double(diff(by_row@p))
-  few <- 40 * sum(counts^2) < nrow(by_row) * sum(counts)
-  lead + if (few && !is.null(joint$inverse)) {
+  at_once <- max(100, floor(4e6 / nrow(by_row)))
+  blocks <- (seq_along(counts) - 1) %/% at_once
+  lead + if (is.null(joint$inverse)) {
+    in_chunks(blocks, function(i) quadratic_by_solving(by_row[, i, drop = FALSE], joint))
+  } else if (few_pairs(counts, rows$codes)) {
     in_chunks(cumsum(counts^2) %/% 2e6, function(i) quadratic_by_pairs(by_row, i, joint$inverse))
   } else {
-    at_once <- max(100, floor(4e6 / nrow(by_row)))
-    in_chunks((seq_along(counts) - 1) %/% at_once, function(i) {
-      quadratic_by_solving(by_row[, i, drop = FALSE], joint)
-    })
+    # rows of a level share their columns
+    quadratic_by_level(by_row, ifelse(is.na(rows$codes), -blocks, rows$codes), joint$inverse)
   }
 }
+
+# A pair of entries costs about as much as a thousandth of a level's own matrix product.
+few_pairs <- function(counts, codes) sum(counts^2) < 1000 * length(unique(codes))
 
 # Some rows at a time, so that no large dense matrix is made.
 in_chunks <- function(chunk, fun) {
@@ -143,6 +147,29 @@ quadratic_by_pairs <- function(by_row, i, inverse) {
   sums <- rowsum(products, rep(seq_along(i), counts^2), reorder = FALSE)
   out[counts > 0L] <- sums
   out
+}
+
+# t'S^-1 t with one matrix product for the rows of each level, at most `at_once` rows of it.
+quadratic_by_level <- function(by_row, codes, inverse, at_once = 2000L) {
+  out <- numeric(ncol(by_row))
+  for (rows in split(seq_along(codes), codes)) {
+    for (i in split(rows, (seq_along(rows) - 1L) %/% at_once)) {
+      block <- dense_rows(by_row, i)
+      out[i] <- rowSums((block$t %*% inverse[block$used, block$used, drop = FALSE]) * block$t)
+    }
+  }
+  out
+}
+
+# The rows i of t as a dense matrix, without the columns that none of them has.
+dense_rows <- function(by_row, i) {
+  counts <- by_row@p[i + 1L] - by_row@p[i]
+  at <- sequence(counts, from = by_row@p[i] + 1L)
+  column <- by_row@i[at] + 1L
+  used <- sort(unique(column))
+  t_rows <- matrix(0, length(i), length(used))
+  t_rows[cbind(rep(seq_along(i), counts), match(column, used))] <- by_row@x[at]
+  list(t = t_rows, used = used)
 }
 
 quadratic_by_solving <- function(t_rows, joint) {

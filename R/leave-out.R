@@ -73,13 +73,8 @@ hat_block <- function(parts, by_row, I) {
 
 # t_I S^-1 t_I' from the columns that the rows I use, which are few.
 dense_block <- function(by_row, I, inverse) {
-  counts <- by_row@p[I + 1L] - by_row@p[I]
-  at <- sequence(counts, from = by_row@p[I] + 1L)
-  column <- by_row@i[at] + 1L
-  used <- sort(unique(column))
-  t_rows <- matrix(0, length(I), length(used))
-  t_rows[cbind(rep(seq_along(I), counts), match(column, used))] <- by_row@x[at]
-  t_rows %*% inverse[used, used, drop = FALSE] %*% t(t_rows)
+  block <- dense_rows(by_row, I)
+  block$t %*% inverse[block$used, block$used, drop = FALSE] %*% t(block$t)
 }
 
 # What is known of each deletion: change of beta, standard errors, sigma.
