@@ -105,8 +105,10 @@ whiten_rows <- function(L, Z, codes) {
 joint_rows <- function(joint, terms, X) {
   parts <- joint_columns(joint, terms, X)
   E <- whiten_rows(joint$L, parts$Z1, parts$codes)
-  list(E = E, codes = parts$codes,
-    t = parts$rest - sparse_by_level(joint, E, parts$codes) %*% joint$G)
+  # z_2 - G_j'E as one product: a difference of sparse matrices takes ten times as long
+  both <- cbind(parts$rest, sparse_by_level(joint, E, parts$codes))
+  t_rows <- both %*% rbind(Matrix::Diagonal(ncol(parts$rest)), -joint$G)
+  list(E = E, codes = parts$codes, t = t_rows)
 }
 
 # z'C^-1 z by row.
