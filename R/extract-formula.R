@@ -117,12 +117,3 @@ updated_call <- function(call, changes) {
   call
 }
 
-#' @rdname extract.rlmm
-#' @export
-getData.rlmm <- function(object) {
-  if (is.null(object$call$data)) return(object$frame)
-  caller <- parent.frame()
-  data <- tryCatch(eval(object$call$data, caller), error = function(e) NULL)
-  variables <- all.vars(object$formula)
-  if (is.list(data) && all(variables %in% names(data))) data else object$frame
-}

@@ -24,8 +24,12 @@
 #' * `nobs()`: rows used in the fit, those of weight zero not counted. `df.residual()`: `nobs` less
 #'   the number of parameters. `ngrps()`: number of levels by grouping factor.
 #' * `weights()`: prior weights, all one when none were given, padded with `NA` after `na.exclude`.
-#' * `isREML()`, `isLMM()`, `isSingular()`: `TRUE` or `FALSE`. `family()`: gaussian.
-#' * `getData()`: the data of the call if they are still to be found, otherwise the model frame.
+#' * `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `isSingular()`: `TRUE` or `FALSE`. `family()`:
+#'   gaussian. The message of a singular fit names the term and the combination of effects without
+#'   variance; [rePCA()] has the numbers.
+#' * `getData()`: the data of the call if they are still to be found and have not changed in what
+#'   the model uses, otherwise the model frame. `na.action()`: the rows left out because of missing
+#'   values, `NULL` if there are none.
 #' @section Warnings:
 #' `deviance()` of a REML fit gives the REML criterion with a warning of class
 #' `rlmm_reml_deviance`; say `REML = FALSE` for the deviance at the REML estimates.
@@ -148,10 +152,18 @@ isREML.rlmm <- function(x, ...) x$REML
 #' @export
 isLMM.rlmm <- function(x, ...) TRUE
 
-# Generics of lme4 that have no counterpart here.
+#' @rdname extract.rlmm
+#' @export
 isGLMM.rlmm <- function(x, ...) FALSE
 
+#' @rdname extract.rlmm
+#' @export
 isNLMM.rlmm <- function(x, ...) FALSE
+
+#' @rdname extract.rlmm
+#' @importFrom stats na.action
+#' @export
+na.action.rlmm <- function(object, ...) attr(object$frame, "na.action")
 
 #' @rdname extract.rlmm
 #' @export

@@ -1,19 +1,20 @@
 #' Generic functions shared with nlme and lme4
 #'
 #' `fixef()`, `ranef()`, `VarCorr()` and `getData()` are nlme's generics, offered again here.
-#' `getME()`, `isREML()`, `isLMM()` and `ngrps()`, as [refit()], [refitML()] and [rePCA()], have the
-#' names and arguments of lme4's generics, `isSingular()` and `REMLcrit()` those of its plain
-#' functions. Called on anything but an `rlmm`
-#' object they hand it on to lme4, so that the order in which the two packages are attached does not
-#' matter for these generics: our methods are registered for lme4's as well. `isSingular()` and
-#' `REMLcrit()` of lme4 know lme4's own fits only in part; where lme4 was attached last, write
-#' `rlmm::isSingular()` and `rlmm::REMLcrit()`.
+#' `getME()`, `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()` and `ngrps()`, as [refit()], [refitML()]
+#' and [rePCA()], have the names and arguments of lme4's generics, `isSingular()`, `REMLcrit()` and
+#' [allFit()] those of its plain functions, and `getL()` that of a generic for formal classes.
+#' Called on anything but an `rlmm` object they hand it on to lme4, so that the order in which the
+#' two packages are attached does not matter for these generics: our methods are registered for
+#' lme4's as well. lme4's plain functions know lme4's own fits only, or ours in part; where lme4 was
+#' attached last, write `rlmm::isSingular()`, `rlmm::REMLcrit()` and `rlmm::allFit()`.
 #'
 #' @param object,x A model fitted by [rlmm()], or by lme4.
 #' @param name Name of a quantity, see [getME.rlmm()].
 #' @param ... Handed to the methods.
-#' @return See the methods. `isREML()` and `isLMM()` give `TRUE` or `FALSE`, `ngrps()` the number
-#'   of levels of each grouping factor, by name. An error of class `rlmm_no_method` where neither
+#' @return See the methods. `isREML()` and its likes give `TRUE` or `FALSE`, `ngrps()` the number
+#'   of levels of each grouping factor, by name; for a factor, the number of its levels. `getL()` is
+#'   `getME(object, "L")`. An error of class `rlmm_no_method` where neither
 #'   this package nor lme4 knows the object.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -68,7 +69,30 @@ isLMM.default <- function(x, ...) hand_to_lme4("isLMM", x, ...)
 
 #' @rdname rlmm-generics
 #' @export
+isGLMM <- function(x, ...) UseMethod("isGLMM")
+
+#' @export
+isGLMM.default <- function(x, ...) hand_to_lme4("isGLMM", x, ...)
+
+#' @rdname rlmm-generics
+#' @export
+isNLMM <- function(x, ...) UseMethod("isNLMM")
+
+#' @export
+isNLMM.default <- function(x, ...) hand_to_lme4("isNLMM", x, ...)
+
+#' @rdname rlmm-generics
+#' @export
+getL <- function(x) {
+  if (inherits(x, "rlmm")) getME(x, "L") else hand_to_lme4("getL", x)
+}
+
+#' @rdname rlmm-generics
+#' @export
 ngrps <- function(object, ...) UseMethod("ngrps")
+
+#' @export
+ngrps.factor <- function(object, ...) nlevels(object)
 
 #' @export
 ngrps.default <- function(object, ...) hand_to_lme4("ngrps", object, ...)

@@ -21,8 +21,14 @@
 #'   effects and parameters by term), `l_i` (levels by factor), `N` (rows), `n` (rows used), `p`,
 #'   `q`, `m` (lengths of beta, u and theta), `REML` (p or 0), `is_REML`, `devcomp`, and `devfun`
 #'   (the criterion as a function of theta).
+#' * `par`, `npar` and `devarg`, which newer versions of lme4 have for structured covariances: theta,
+#'   its length, and the argument of `devfun`, which is theta again.
 #'
 #' Rows of weight zero are in `X`, `Z`, `y` and `mu`, and count in `N` only.
+#' @section Names without a meaning here:
+#' `glmer.nb.theta`, `nAGQ`, `eta`, `tolPwrss` and `compDev` belong to generalised linear models,
+#' `nlenv` and `nlmod` to nonlinear ones, `optimizer` to a choice of search algorithms. They are
+#' errors that say so, and are not part of `"ALL"`.
 #' @section Errors:
 #' An unknown name is an error of class `rlmm_unknown_name` that lists the known ones.
 #' @references Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using
@@ -37,6 +43,11 @@ getME.rlmm <- function(object, name, ...) {
   if (missing(name)) stop_rlmm("unknown_name", paste("'name' is one of", quoted_list(known, Inf)))
   if (identical(name, "ALL")) name <- known
   unknown <- setdiff(name, known)
+  if (any(unknown %in% names(NOT_IN_GETME))) {
+    unknown <- intersect(unknown, names(NOT_IN_GETME))[1L]
+    stop_rlmm("unknown_name", paste0("getME() has no '", unknown, "' of a fit by rlmm(): ",
+      NOT_IN_GETME[[unknown]]), term = unknown)
+  }
   if (length(unknown)) {
     stop_rlmm("unknown_name", paste0(
       "getME() knows no '", unknown[1], "'; it knows ", quoted_list(known, Inf)
@@ -89,12 +100,27 @@ GETME <- list(
   m = function(object) length(object$theta),
   cnms = function(object) by_group(object, lapply(object$random, `[[`, "columns")),
   devcomp = function(object) devcomp(object),
+  par = function(object) GETME$theta(object),
+  npar = function(object) length(object$theta),
+  devarg = function(object) GETME$theta(object),
   offset = function(object) offset_or_zero(object$frame),
   lower = function(object) {
     lower <- ifelse(theta_on_diagonal(object), 0, -Inf)
     stats::setNames(lower, theta_names(object))
   },
   devfun = function(object) rlmm_devfun(rebuilt_frame(object))
+)
+
+# Names that users of lme4 could ask for, and why a linear model has no such thing.
+NOT_IN_GETME <- c(
+  glmer.nb.theta = "it is the dispersion of a negative binomial model",
+  nAGQ = "a linear model has an exact likelihood, and no quadrature",
+  eta = "a linear model has no link function; see 'mu'",
+  tolPwrss = "a linear model needs no iterations for given theta",
+  compDev = "the criterion has one implementation only",
+  nlenv = "it belongs to nonlinear models",
+  nlmod = "it belongs to nonlinear models",
+  optimizer = "there is one search algorithm only; see optinfo()"
 )
 
 effects_by_term <- function(object) term_sizes(object) * term_level_counts(object)

@@ -31,11 +31,7 @@ panel_scatter <- function(x, y, ..., grid, smooth, abline, marked, labels, subsc
   if (smooth && sum(both) > 10L && length(unique(x[both])) > 4L) {
     lattice::panel.lines(stats::lowess(x[both], y[both]), col = ACCENT, lwd = 2)
   }
-  here <- marked[subscripts] %in% TRUE
-  if (any(here)) {
-    lattice::panel.text(x[here], y[here], labels[subscripts][here], cex = 0.7, pos = 3,
-      offset = 0.35, col = "grey20")
-  }
+  label_points(x, y, marked[subscripts], labels[subscripts])
 }
 
 do_abline <- function(abline) {
@@ -45,10 +41,11 @@ do_abline <- function(abline) {
   do.call(lattice::panel.abline, c(arguments, style[setdiff(names(style), names(arguments))]))
 }
 
-# Normal quantiles, with a pointwise band for the order statistics of a normal sample around the
-# line through the quartiles.
-panel_qq <- function(x, ..., level = 0.95) {
-  x <- sort(x[is.finite(x)])
+# Normal quantiles: the sorted points, the line through the quartiles, and the pointwise band for the
+# order statistics of a normal sample around it.
+qq_parts <- function(x, level = 0.95) {
+  x <- x[is.finite(x)]
+  order <- order(x)
   n <- length(x)
   z <- stats::qnorm(stats::ppoints(n))
   quartiles <- stats::quantile(x, c(0.25, 0.75), names = FALSE)
@@ -56,11 +53,27 @@ panel_qq <- function(x, ..., level = 0.95) {
   start <- mean(quartiles)
   i <- unique(round(seq(1, n, length.out = min(n, 400))))
   limit <- function(p) start + slope * stats::qnorm(stats::qbeta(p, i, n + 1 - i))
+  list(points = data.frame(z = z, value = x[order], row = order), line = c(start, slope),
+    band = data.frame(z = z[i], lower = limit((1 - level) / 2), upper = limit((1 + level) / 2)))
+}
+
+panel_qq <- function(x, ..., marked = NULL, labels = NULL) {
+  parts <- qq_parts(x)
+  band <- parts$band
+  points <- parts$points
   lattice::panel.grid(h = -1, v = -1, col = "grey92")
-  lattice::panel.polygon(c(z[i], rev(z[i])), c(limit((1 - level) / 2), rev(limit((1 + level) / 2))),
+  lattice::panel.polygon(c(band$z, rev(band$z)), c(band$lower, rev(band$upper)),
     col = with_alpha(SOFT, 0.3), border = NA)
-  lattice::panel.abline(start, slope, col = ACCENT, lwd = 1.5)
-  lattice::panel.points(z, x, ...)
+  lattice::panel.abline(parts$line, col = ACCENT, lwd = 1.5)
+  lattice::panel.points(points$z, points$value, ...)
+  label_points(points$z, points$value, marked[points$row], labels[points$row])
+}
+
+label_points <- function(x, y, marked, labels) {
+  here <- which(marked)
+  if (length(here) == 0L) return(invisible())
+  lattice::panel.text(x[here], y[here], labels[here], cex = 0.7, pos = 3, offset = 0.35,
+    col = "grey20")
 }
 
 # Limits that hold both ends of all intervals.
@@ -68,3 +81,7 @@ range_with_margin <- function(...) {
   r <- range(..., finite = TRUE)
   r + c(-1, 1) * 0.05 * max(diff(r), 1e-8)
 }
+
+# The same shift for the same rows, whatever the state of the random numbers: the fractional parts
+# of multiples of the golden ratio are spread evenly.
+spread <- function(x, width) x + width * ((seq_along(x) * (sqrt(5) - 1) / 2) %% 1 - 0.5)

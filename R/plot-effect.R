@@ -21,6 +21,13 @@
 plot_effect <- function(object, variable = NULL, group = NULL, at = NULL, level = 0.95,
                         points = TRUE, data = NULL, ...) {
   check_fit(object, "plot_effect")
+  effect_picture(effect_parts(object, variable, group, at, level, points, data), ...)
+}
+
+# What the picture shows: values of the variable; fit, lwr and upr of the population; a matrix of the
+# groups' lines, or NULL; the data, or NULL; labels of the axes.
+effect_parts <- function(object, variable = NULL, group = NULL, at = NULL, level = 0.95,
+                         points = TRUE, data = NULL) {
   if (is.null(data)) data <- getData(object)
   variable <- effect_variable(object, variable, data)
   if (is.null(group)) group <- factor_names(object)[1L]
@@ -28,11 +35,11 @@ plot_effect <- function(object, variable = NULL, group = NULL, at = NULL, level 
   grid <- typical_row(object, data, at)[rep(1L, length(x)), , drop = FALSE]
   grid[[variable]] <- x
   population <- predict(object, grid, re.form = NA, interval = "confidence", level = level)
-  lines <- if (!is.na(group)) population[, "fit"] + group_effects(object, grid, group)
-  seen <- if (points) list(x = data[[variable]], y = eval(object$formula[[2L]], data,
-    environment(object$formula)))
-  effect_picture(x, population, lines, seen, list(xlab = variable,
-    ylab = text_of(object$formula[[2L]])), ...)
+  list(x = x, population = population,
+    lines = if (!is.na(group)) population[, "fit"] + group_effects(object, grid, group),
+    seen = if (points) list(x = data[[variable]], y = eval(object$formula[[2L]], data,
+      environment(object$formula))),
+    labels = list(xlab = variable, ylab = text_of(object$formula[[2L]])))
 }
 
 effect_variable <- function(object, variable, data) {
@@ -82,22 +89,36 @@ group_effects <- function(object, grid, group) {
   Reduce(`+`, effects)
 }
 
-effect_picture <- function(x, population, lines, seen, labels, ...) {
-  is_number <- is.numeric(x)
-  at <- if (is_number) x else seq_along(x)
-  seen_x <- if (is_number || is.null(seen)) seen$x else match(as.character(seen$x), as.character(x))
+# Places on the axis: numbers as they are, levels one by one, and data of a level side by side.
+effect_places <- function(parts) {
+  is_number <- is.numeric(parts$x)
+  seen <- parts$seen$x
+  if (!is_number && !is.null(seen)) {
+    seen <- spread(match(as.character(seen), as.character(parts$x)), 0.16)
+  }
+  list(is_number = is_number, at = if (is_number) parts$x else seq_along(parts$x), seen = seen)
+}
+
+effect_line_alpha <- function(lines) max(0.08, min(0.9, 25 / ncol(lines)))
+
+effect_picture <- function(parts, ...) {
+  population <- parts$population
+  lines <- parts$lines
+  seen <- parts$seen
+  places <- effect_places(parts)
+  at <- places$at
   n <- max(length(seen$y), 1L)
   panel <- function(...) {
-    lattice::panel.grid(h = -1, v = if (is_number) -1 else 0, col = "grey92")
+    lattice::panel.grid(h = -1, v = if (places$is_number) -1 else 0, col = "grey92")
     if (!is.null(seen)) {
-      lattice::panel.points(if (is_number) seen_x else jitter(seen_x, amount = 0.08), seen$y,
-        pch = 16, cex = 0.45, col = with_alpha("grey40", point_alpha(n) * 0.6))
+      lattice::panel.points(places$seen, seen$y, pch = 16, cex = 0.45,
+        col = with_alpha("grey40", point_alpha(n) * 0.6))
     }
-    for (k in seq_len(NCOL(lines))) {
+    for (k in seq_len(if (is.null(lines)) 0L else ncol(lines))) {
       lattice::panel.lines(at, lines[, k], lwd = 0.8,
-        col = with_alpha(SOFT, max(0.08, min(0.9, 25 / ncol(lines)))))
+        col = with_alpha(SOFT, effect_line_alpha(lines)))
     }
-    if (is_number) {
+    if (places$is_number) {
       lattice::panel.polygon(c(at, rev(at)), c(population[, "lwr"], rev(population[, "upr"])),
         col = with_alpha(ACCENT, 0.2), border = NA)
       lattice::panel.lines(at, population[, "fit"], col = ACCENT, lwd = 2.5)
@@ -108,8 +129,8 @@ effect_picture <- function(x, population, lines, seen, labels, ...) {
     }
   }
   draw(lattice::xyplot, list(population[, "fit"] ~ at, panel = panel, par.settings = plot_theme(n),
-    xlim = if (is_number) range_with_margin(at) else c(0.5, length(at) + 0.5),
+    xlim = if (places$is_number) range_with_margin(at) else c(0.5, length(at) + 0.5),
     ylim = range_with_margin(population, lines, seen$y),
-    scales = if (is_number) list() else list(x = list(at = at, labels = as.character(x)))),
-  labels, ...)
+    scales = if (places$is_number) list() else
+      list(x = list(at = at, labels = as.character(parts$x)))), parts$labels, ...)
 }

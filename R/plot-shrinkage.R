@@ -23,6 +23,13 @@
 #' @export
 plot_shrinkage <- function(object, group = NULL, columns = NULL, ...) {
   check_fit(object, "plot_shrinkage")
+  parts <- shrinkage_parts(object, group, columns)
+  picture <- if (length(parts$center) == 2L) shrinkage_plane else shrinkage_rows
+  picture(parts$own, parts$mode, parts$center, parts$name, ...)
+}
+
+# Matrices of the groups' own estimates and of the modes, with the fixed effects `center` added.
+shrinkage_parts <- function(object, group = NULL, columns = NULL) {
   i <- shrinkage_term(object, group)
   columns <- shrinkage_columns(object$random[[i]]$columns, columns)
   mode <- modes(object)[[i]]
@@ -32,9 +39,8 @@ plot_shrinkage <- function(object, group = NULL, columns = NULL, ...) {
   own <- sweep(own[, columns, drop = FALSE], 2L, center, `+`)
   mode <- sweep(mode[, columns, drop = FALSE], 2L, center, `+`)
   used <- rowSums(!is.finite(own)) == 0
-  picture <- if (length(columns) == 2L) shrinkage_plane else shrinkage_rows
-  picture(own[used, , drop = FALSE], mode[used, , drop = FALSE], center,
-    object$random[[i]]$name, ...)
+  list(own = own[used, , drop = FALSE], mode = mode[used, , drop = FALSE], center = center,
+    name = object$random[[i]]$name)
 }
 
 shrinkage_term <- function(object, group) {

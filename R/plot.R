@@ -14,13 +14,16 @@
 #'   quantiles of p / 2 and 1 - p / 2. Or a one-sided formula that is `TRUE` for them.
 #' @param idLabels The labels, a vector or a one-sided formula; row names by default.
 #' @param grid,smooth Draw a grid; a smooth line?
+#' @param data Not used; it belongs to lattice's generic.
 #' @param ... Handed to lattice.
-#' @return A `trellis` object, drawn when printed.
-#' @seealso [plot_effect()], [plot_shrinkage()], [plot.rlmm_ranef()], [plot.rlmm_influence()].
+#' @return A `trellis` object, drawn when printed. `qqmath()` gives the picture `"qq"`.
+#' @seealso [plot_effect()], [plot_shrinkage()], [plot.rlmm_ranef()], [plot.rlmm_influence()];
+#'   [autoplot.rlmm()] for the same pictures by ggplot2.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' plot(fit, id = 0.01)
 #' plot(fit, which = "qq")
+#' qqmath(fit, id = 0.01)
 #' plot(fit, which = "group")
 #' plot(fit, resid(., scaled = TRUE) ~ Days | Subject, abline = 0)
 #' plot(fit, Subject ~ resid(.))
@@ -29,7 +32,7 @@ plot.rlmm <- function(x, form = NULL, which = c("residuals", "qq", "scale", "gro
                       abline = NULL, id = NULL, idLabels = NULL, grid = TRUE, smooth = TRUE, ...) {
   if (is.null(form)) {
     which <- one_of(which, c("residuals", "qq", "scale", "group"), "which")
-    if (which == "qq") return(plot_qq(x, ...))
+    if (which == "qq") return(qqmath.rlmm(x, id = id, idLabels = idLabels, ...))
     if (which == "group") return(plot_residuals_by_group(x, group, ...))
     form <- if (which == "scale") sqrt(abs(rstandard(.))) ~ fitted(.) else
       residuals(., type = "pearson") ~ fitted(.)
@@ -110,7 +113,7 @@ evaluate_on_fit <- function(object, expr, env) {
   bare <- object
   attr(bare$frame, "na.action") <- NULL
   data <- getData(object)
-  if (nrow(data) != nrow(object$frame)) data <- NULL
+  if (NROW(data) != nrow(object$frame)) data <- NULL
   columns <- c(as.list(object$frame), as.list(data))
   own <- list2env(list(. = bare), parent = if (is.null(env)) globalenv() else env)
   tryCatch(eval(expr, columns, own), error = function(e) {
@@ -139,13 +142,17 @@ row_labels <- function(object, labels) {
   as.character(labels)
 }
 
-plot_qq <- function(object, ...) {
-  r <- residuals_of_frame(object)
+#' @rdname plot.rlmm
+#' @export
+qqmath.rlmm <- function(x, data = NULL, id = NULL, idLabels = NULL, ...) {
+  r <- residuals_of_frame(x)
+  used <- used_rows(x$frame)
   draw(lattice::qqmath, list(~r, data = list(r = r), par.settings = plot_theme(length(r)),
     xlab = "Standard normal quantiles", ylab = "Scaled residuals", prepanel = function(x, ...) {
       list(xlim = range_with_margin(stats::qnorm(stats::ppoints(length(x)))),
         ylim = range_with_margin(x))
-    }, panel = panel_qq), ...)
+    }, panel = panel_qq, marked = marked_rows(x, id, length(used))[used],
+    labels = row_labels(x, idLabels)[used]), ...)
 }
 
 # Scaled residuals of the rows that count.
@@ -155,17 +162,12 @@ residuals_of_frame <- function(object) {
 }
 
 plot_residuals_by_group <- function(object, group, ...) {
-  if (is.null(group)) group <- factor_names(object)[1L]
-  used <- used_rows(object$frame)
-  values <- factor(group_values(object, group, NULL)[used])
-  r <- residuals_of_frame(object)
-  quantiles <- do.call(rbind, tapply(r, values, stats::quantile, c(0.05, 0.25, 0.5, 0.75, 0.95),
-    names = FALSE))
-  quantiles <- quantiles[order(quantiles[, 3L]), , drop = FALSE]
+  found <- residual_quantiles(object, group)
+  quantiles <- found$quantiles
   n <- nrow(quantiles)
   level <- factor(rownames(quantiles), rownames(quantiles))
   draw(lattice::xyplot, list(level ~ quantiles[, 3L],
-    xlim = range_with_margin(quantiles), xlab = "Scaled residuals", ylab = group,
+    xlim = range_with_margin(quantiles), xlab = "Scaled residuals", ylab = found$group,
     scales = list(y = level_scale(n)), par.settings = plot_theme(n), panel = function(x, y, ...) {
       lattice::panel.abline(v = 0, col = "grey60")
       thin <- max(0.3, min(1, 60 / n))
@@ -174,6 +176,16 @@ plot_residuals_by_group <- function(object, group, ...) {
         lwd = max(0.6, min(4, 200 / n)))
       lattice::panel.points(x, y, col = INK, pch = 16, cex = max(0.25, min(0.7, 30 / n)))
     }), ...)
+}
+
+# Quantiles of the scaled residuals by level, in the order of the medians.
+residual_quantiles <- function(object, group) {
+  if (is.null(group)) group <- factor_names(object)[1L]
+  used <- used_rows(object$frame)
+  values <- factor(group_values(object, group, NULL)[used])
+  quantiles <- do.call(rbind, tapply(residuals_of_frame(object), values, stats::quantile,
+    c(0.05, 0.25, 0.5, 0.75, 0.95), names = FALSE))
+  list(group = group, quantiles = quantiles[order(quantiles[, 3L]), , drop = FALSE])
 }
 
 # Names of the levels where there is room for them.

@@ -122,8 +122,7 @@ as.data.frame.rlmm_ranef <- function(x, row.names = NULL, optional = FALSE, ...)
 long_effects <- function(effects, group) {
   if (!is.data.frame(effects)) {
     variance <- attr(effects, "postVar")
-    effects <- data.frame(`(Intercept)` = as.vector(effects), row.names = names(effects),
-      check.names = FALSE)
+    effects <- effects_table(effects)
     if (!is.null(variance)) attr(effects, "postVar") <- array(variance, c(1, 1, length(variance)))
   }
   levels <- rownames(effects)
