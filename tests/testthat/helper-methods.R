@@ -98,3 +98,21 @@ run_in_new_session <- function(code) {
   system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(file)),
     stdout = TRUE, stderr = TRUE, env = paste0("R_LIBS=", shQuote(library_paths)))
 }
+
+# Draws on a device that leaves no file; what a picture is made of is in the trellis object.
+draws <- function(plot) {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  print(plot)
+  TRUE
+}
+
+many_groups <- function() {
+  if (is.null(shared$many)) {
+    set.seed(2)
+    d <- data.frame(g = factor(rep(1:500, each = 4)), x = rnorm(2000))
+    d$y <- 2 + d$x + rnorm(500)[d$g] + 0.5 * rnorm(500)[d$g] * d$x + rnorm(2000)
+    shared$many <- rlmm(y ~ x + (x | g), d)
+  }
+  shared$many
+}

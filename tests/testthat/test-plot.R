@@ -1,21 +1,3 @@
-# Draws on a device that leaves no file; what a picture is made of is in the trellis object.
-draws <- function(plot) {
-  grDevices::pdf(NULL)
-  on.exit(grDevices::dev.off())
-  print(plot)
-  TRUE
-}
-
-many_groups <- function() {
-  if (is.null(shared$many)) {
-    set.seed(2)
-    d <- data.frame(g = factor(rep(1:500, each = 4)), x = rnorm(2000))
-    d$y <- 2 + d$x + rnorm(500)[d$g] + 0.5 * rnorm(500)[d$g] * d$x + rnorm(2000)
-    shared$many <- rlmm(y ~ x + (x | g), d)
-  }
-  shared$many
-}
-
 test_that("plot() of a fit shows what it says", {
   fit <- our_fit("slope")
   picture <- plot(fit)
@@ -115,6 +97,30 @@ test_that("shrinkage goes from each group's own estimates to its modes", {
   expect_true(draws(plot_shrinkage(many_groups(), "g", 2)))
   expect_error(plot_shrinkage(fit, "planet"), class = "rlmm_unknown_name")
   expect_error(plot_shrinkage(fit, columns = "planet"), class = "rlmm_unknown_name")
+})
+
+test_that("coefficients that differ between levels are drawn", {
+  coefs <- coef(our_fit("offset"))
+  for (generic in list(plot, lattice::dotplot, lattice::qqmath)) {
+    plots <- generic(coefs)
+    expect_named(plots, "Subject")
+    expect_true(draws(plots))
+  }
+  expect_equal(dim(lattice::dotplot(coefs)$Subject), 1L)
+  expect_equal(dim(lattice::dotplot(coef(our_fit("slope")))$Subject), 2L)
+  expect_true(draws(plot(coef(our_fit("three")))))
+  expect_length(lattice::dotplot(coef(our_fit("singular"))), 0)
+})
+
+test_that("qqmath() of a fit is its Q-Q plot, with labels", {
+  fit <- our_fit("slope")
+  picture <- lattice::qqmath(fit, id = 0.05, idLabels = ~Subject)
+  expect_equal(sort(picture$panel.args[[1]]$x), unname(sort(residuals(fit, scaled = TRUE))))
+  expect_true(draws(picture))
+  skip_if_not_installed("lme4")
+  theirs <- lattice::qqmath(lme4::lmer(Reaction ~ Days + (Days | Subject), sleepstudy))
+  expect_equal(sort(picture$panel.args[[1]]$x), sort(unname(theirs$panel.args[[1]]$x)),
+    tolerance = 1e-3)
 })
 
 test_that("Cook's distances are drawn", {
