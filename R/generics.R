@@ -3,8 +3,7 @@
 #' `fixef()`, `ranef()`, `VarCorr()` and `getData()` are nlme's generics, offered again here.
 #' `getME()`, `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()` and `ngrps()`, as [refit()], [refitML()]
 #' and [rePCA()], have the names and arguments of lme4's generics, `isSingular()`, `REMLcrit()` and
-#' [allFit()] those of its plain functions, and `getL()` that of a generic for formal classes.
-#' Called on anything but an `rlmm` object they hand it on to lme4, so that the order in which the
+#' [allFit()] those of its plain functions. Called on anything but an `rlmm` object they hand it on to lme4, so that the order in which the
 #' two packages are attached does not matter for these generics: our methods are registered for
 #' lme4's as well. lme4's plain functions know lme4's own fits only, or ours in part; where lme4 was
 #' attached last, write `rlmm::isSingular()`, `rlmm::REMLcrit()` and `rlmm::allFit()`.
@@ -13,8 +12,8 @@
 #' @param name Name of a quantity, see [getME.rlmm()].
 #' @param ... Handed to the methods.
 #' @return See the methods. `isREML()` and its likes give `TRUE` or `FALSE`, `ngrps()` the number
-#'   of levels of each grouping factor, by name; for a factor, the number of its levels. `getL()` is
-#'   `getME(object, "L")`. An error of class `rlmm_no_method` where neither
+#'   of levels of each grouping factor, by name; for a factor, the number of its levels. An error
+#'   of class `rlmm_no_method` where neither
 #'   this package nor lme4 knows the object.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -80,12 +79,6 @@ isNLMM <- function(x, ...) UseMethod("isNLMM")
 
 #' @export
 isNLMM.default <- function(x, ...) hand_to_lme4("isNLMM", x, ...)
-
-#' @rdname rlmm-generics
-#' @export
-getL <- function(x) {
-  if (inherits(x, "rlmm")) getME(x, "L") else hand_to_lme4("getL", x)
-}
 
 #' @rdname rlmm-generics
 #' @export

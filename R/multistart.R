@@ -2,15 +2,17 @@
 #'
 #' Searches again from random starting points and compares the optima reached. Where they
 #' differ, the criterion has local optima. It takes the place of `lme4::allFit()`, which compares
-#' optimizers.
+#' optimizers; here there is one, with exact derivatives, and what can matter is where it starts.
+#' `allFit()` is another name for it, and hands fits of lme4 on to lme4.
 #'
-#' @param object A model fitted by [rlmm()].
+#' @param object A model fitted by [rlmm()]; for `summary()`, what `multistart()` gives.
 #' @param n Number of random starting points. The first search starts where [rlmm()] does.
 #' @param seed `NULL`, or a seed for [set.seed()].
 #' @param tol Optima are the same whose criteria differ by at most `tol`.
 #' @param x What `multistart()` gives.
 #' @param digits Number of significant digits.
-#' @param ... Not used.
+#' @param ... For `allFit()`, arguments of `multistart()`; those of lme4's function, which are about
+#'   optimizers, have no effect. Otherwise not used.
 #' @return A list of class `rlmm_multistart`:
 #' * `table`: a data frame with one row for each start: `criterion`; `gap`, how much it lies above
 #'   the lowest one; `certified`; `evaluations`; `error`, which says why a search failed;
@@ -18,6 +20,11 @@
 #' * `criterion`, that of the fit, and `best`, the row with the lowest one;
 #' * `better`: is that lower than the fit's by more than `tol`? Then fit again with
 #'   `start = x$theta[x$best, ]`.
+#'
+#' `summary()` gives a list with the names that it has in lme4, a row or entry for each start:
+#' `which.OK` (has the search ended without an error?), `msgs` (what it had to say: an error, or that
+#' the point is not certified), `fixef`, `llik`, `sdcor` (standard deviations and correlations of the
+#' random effects, and sigma), `theta`, `feval` (evaluations of the criterion).
 #' @details
 #' The standard deviations of a starting point, relative to the residual one and to the scale of the
 #' columns, are log-normal with median 1; between a tenth and ten are most of them. Correlations
@@ -26,7 +33,9 @@
 #' `rlmm_better_optimum` when a start has led to a lower criterion than that of the fit.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
-#' multistart(fit, n = 5, seed = 1)
+#' found <- multistart(fit, n = 5, seed = 1)
+#' found
+#' summary(found)$sdcor
 #' @export
 multistart <- function(object, n = 10L, seed = NULL, tol = 1e-6) {
   if (!inherits(object, "rlmm")) {
@@ -73,8 +82,37 @@ compare_optima <- function(object, starts, opts, tol) {
       dimnames = list(NULL, names(theta))),
     theta = collect("theta", theta), beta = collect("beta", object$beta),
     sigma = vapply(opts, value, 0, "sigma", NA_real_), criterion = object$criterion, best = best,
-    better = isTRUE(criterion[best] < object$criterion - tol), tol = tol
+    better = isTRUE(criterion[best] < object$criterion - tol), tol = tol,
+    random = object$random
   ))
+}
+
+#' @rdname multistart
+#' @export
+allFit <- function(object, ...) {
+  if (!inherits(object, "rlmm")) return(hand_to_lme4("allFit", object, ...))
+  about_optimizers <- c("meth.tab", "data", "verbose", "show.meth.tab", "maxfun", "parallel",
+    "ncpus", "cl", "catch.errs", "start_from_mle")
+  given <- list(...)
+  do.call(multistart, c(list(object), given[!names_or_empty(given) %in% about_optimizers]))
+}
+
+#' @rdname multistart
+#' @export
+summary.rlmm_multistart <- function(object, ...) {
+  table <- object$table
+  starts <- ifelse(table$start == "default", "default", paste0("random", seq_len(nrow(table)) - 1L))
+  by_start <- function(x) `rownames<-`(x, starts)
+  message <- ifelse(nzchar(table$error), table$error, ifelse(table$certified, "", "not certified"))
+  sdcor <- lapply(seq_along(starts), function(i) {
+    scale_change(list(random = object$random, theta = object$theta[i, ], sigma = object$sigma[i]),
+      "sdcor")$estimate
+  })
+  named <- function(x) stats::setNames(x, starts)
+  list(which.OK = named(!nzchar(table$error)), msgs = named(message),
+    fixef = by_start(object$beta), llik = named(-table$criterion / 2),
+    sdcor = by_start(do.call(rbind, sdcor)), theta = by_start(object$theta),
+    feval = named(table$evaluations))
 }
 
 # A random theta that neither the scale nor the location of the columns matters for.

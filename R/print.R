@@ -6,17 +6,20 @@
 #' @param x A model fitted by [rlmm()].
 #' @param digits Number of significant digits.
 #' @param ranef.comp Which of `"Variance"` and `"Std.Dev."` to print for the random effects.
+#' @param ranef.corr Print correlations of the random effects, or else covariances? Correlations
+#'   unless `ranef.comp` is `"Variance"` alone.
 #' @param ... Not used.
 #' @return `x`, invisibly.
 #' @examples
 #' rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' @export
-print.rlmm <- function(x, digits = max(3, getOption("digits") - 3), ranef.comp = "Std.Dev.", ...) {
+print.rlmm <- function(x, digits = max(3, getOption("digits") - 3), ranef.comp = "Std.Dev.",
+                       ranef.corr = any(ranef.comp == "Std.Dev."), ...) {
   print_title(x$REML)
   print_call(x$call, x$formula)
   print_criterion(criterion_table(x), x$REML, digits)
   cat("Random effects:\n")
-  print(VarCorr(x), digits = digits, comp = ranef.comp)
+  print(VarCorr(x), digits = digits, comp = ranef.comp, corr = ranef.corr)
   print_groups(nobs(x), ngrps(x))
   print_fixed(fixef(x), digits)
   print_dropped(x$dropped)

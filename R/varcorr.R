@@ -5,6 +5,8 @@
 #' @param sigma The residual standard deviation to use; the fitted one unless given.
 #' @param digits Number of significant digits.
 #' @param comp What to print: `"Std.Dev."`, `"Variance"` or both.
+#' @param corr Print correlations, or else covariances? Correlations unless `comp` is `"Variance"`
+#'   alone.
 #' @param formatter The function that formats the numbers.
 #' @param row.names,optional As in [as.data.frame()]; not used.
 #' @param order `"cov.last"` puts the variances of a term before its covariances, `"lower.tri"`
@@ -20,6 +22,7 @@
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' VarCorr(fit)
 #' print(VarCorr(fit), comp = c("Variance", "Std.Dev."))
+#' print(VarCorr(fit), comp = "Variance")
 #' as.data.frame(VarCorr(fit))
 #' @name VarCorr.rlmm
 #' @export
@@ -44,14 +47,15 @@ covariance_with_parts <- function(relative, scale) {
 #' @rdname VarCorr.rlmm
 #' @export
 print.rlmm_varcorr <- function(x, digits = max(3, getOption("digits") - 2), comp = "Std.Dev.",
-                               formatter = format, ...) {
-  table <- format_varcorr(x, digits = digits, comp = comp, formatter = formatter, ...)
+                               corr = any(comp == "Std.Dev."), formatter = format, ...) {
+  table <- format_varcorr(x, digits = digits, comp = comp, corr = corr, formatter = formatter, ...)
   print(table, quote = FALSE, right = FALSE)
   invisible(x)
 }
 
 # The table of variances and correlations as text: one row for each column of each term.
-format_varcorr <- function(x, digits = 3, comp = "Std.Dev.", formatter = format, ...) {
+format_varcorr <- function(x, digits = 3, comp = "Std.Dev.", corr = TRUE, formatter = format,
+                           ...) {
   comp <- match.arg(comp, c("Variance", "Std.Dev."), several.ok = TRUE)
   stddev <- unlist(lapply(x, attr, "stddev"), use.names = FALSE)
   stddev <- c(stddev, if (isTRUE(attr(x, "useSc"))) attr(x, "sc"))
@@ -62,21 +66,37 @@ format_varcorr <- function(x, digits = 3, comp = "Std.Dev.", formatter = format,
   labels <- cbind(unlist(groups), unlist(columns))
   if (isTRUE(attr(x, "useSc"))) labels <- rbind(labels, c("Residual", ""))
   table <- cbind(labels, matrix(numbers, nrow = length(stddev)),
-    format_correlations(x, nrow(labels), max(2, digits - 2)))
+    if (corr) format_correlations(x, nrow(labels), max(2, digits - 2)) else
+      format_covariances(x, nrow(labels), formatter, digits = digits, ...))
   n_corr <- ncol(table) - 2L - length(comp)
-  titles <- c("Groups", "Name", comp, if (n_corr > 0) c("Corr", rep("", n_corr - 1)))
+  titles <- c("Groups", "Name", comp, if (n_corr > 0) c(if (corr) "Corr" else "Cov", rep("", n_corr - 1)))
   dimnames(table) <- list(rep("", nrow(table)), titles)
   table
 }
 
-# Lower triangles of the correlation matrices, side by side with the rows of the table.
 format_correlations <- function(x, n_rows, digits) {
+  lower_triangles(x, n_rows, function(term) {
+    formatC(attr(term, "correlation"), digits = digits, format = "f")
+  })
+}
+
+format_covariances <- function(x, n_rows, formatter, ...) {
+  lower_triangles(x, n_rows, function(term) {
+    text <- term
+    low <- lower.tri(term)
+    text[low] <- formatter(term[low], ...)
+    text
+  })
+}
+
+# The lower triangles of a matrix for each term, side by side with the rows of the table.
+lower_triangles <- function(x, n_rows, text_of_term) {
   width <- max(lengths(lapply(x, rownames)), 1L) - 1L
   out <- matrix("", n_rows, width)
   row <- 0L
   for (term in x) {
     p <- nrow(term)
-    text <- formatC(attr(term, "correlation"), digits = digits, format = "f")
+    text <- text_of_term(term)
     text[!lower.tri(text)] <- ""
     out[row + seq_len(p), seq_len(p - 1L)] <- text[, seq_len(p - 1L)]
     row <- row + p

@@ -167,6 +167,53 @@ test_that("family, call and data can be had", {
   expect_equal(dim(getData(fit)), dim(sleepstudy))
 })
 
+test_that("the data are found where the user could have them, whatever their name", {
+  local <- function() {
+    data <- transform(sleepstudy, square = Days^2)
+    object <- rlmm(log(Reaction) ~ sqrt(square) + (1 | Subject), data)
+    list(own = getData(object), effect = plot_effect(object, "square"), fit = object)
+  }
+  found <- local()
+  expect_named(found$own, c("Reaction", "Days", "Subject", "square"))
+  expect_s3_class(found$effect, "trellis")
+  # from elsewhere they are out of reach
+  expect_identical(getData(found$fit), model.frame(found$fit))
+})
+
+test_that("other data under the same name are not taken for those of the fit", {
+  d <- sleepstudy
+  fit <- rlmm(Reaction ~ Days + (1 | Subject), d, subset = Days > 0)
+  expect_identical(getData(fit), d)
+  d$more <- 1
+  expect_identical(getData(fit), d)
+  d <- d[180:1, ]
+  expect_identical(getData(fit), d)
+  d$Reaction[7] <- 0
+  expect_identical(getData(fit), model.frame(fit))
+  d <- sleepstudy[1:20, ]
+  expect_identical(getData(fit), model.frame(fit))
+  d <- "other"
+  expect_identical(getData(fit), model.frame(fit))
+  h <- transform(sleepstudy, Subject = as.character(Subject))
+  fit <- rlmm(Reaction ~ Days + (1 | Subject), h)
+  expect_identical(getData(fit), h)
+})
+
+test_that("rows left out because of missing values can be asked for", {
+  expect_equal(as.vector(na.action(our_fit("exclude"))), c(3L, 50L))
+  expect_s3_class(na.action(our_fit("exclude")), "exclude")
+  expect_null(na.action(our_fit("slope")))
+})
+
+test_that("a linear model is no other kind of model", {
+  fit <- our_fit("slope")
+  expect_true(isLMM(fit))
+  expect_false(isGLMM(fit) || isNLMM(fit))
+  expect_equal(ngrps(gl(3, 2)), 3)
+  skip_if_not_installed("lme4")
+  expect_false(isGLMM(lme4_fit("slope")) || isNLMM(lme4_fit("slope")))
+})
+
 test_that("a saved fit answers in a new session, without its data", {
   skip_if_not(installed(), "rlmm is not installed")
   file <- tempfile(fileext = ".rds")

@@ -82,3 +82,20 @@ test_that("several names give a list, and an unknown one an error", {
   expect_error(getME(fit, "thta"), "thta.*theta", class = "rlmm_unknown_name")
   expect_error(getME(fit), class = "rlmm_unknown_name")
 })
+
+test_that("names that a linear model has no use for say why", {
+  fit <- our_fit("slope")
+  for (name in names(NOT_IN_GETME)) {
+    e <- expect_rlmm_error(getME(fit, name), "unknown_name", name, NOT_IN_GETME[[name]])
+    expect_false(grepl("it knows", conditionMessage(e)))
+  }
+  expect_rlmm_error(getME(fit, c("X", "nAGQ")), "unknown_name", "quadrature")
+  expect_false(any(names(NOT_IN_GETME) %in% names(getME(fit, "ALL"))))
+})
+
+test_that("par, npar and devarg are about theta", {
+  fit <- our_fit("three")
+  expect_identical(getME(fit, "par"), getME(fit, "theta"))
+  expect_identical(getME(fit, "npar"), length(fit$theta))
+  expect_equal(getME(fit, "devfun")(getME(fit, "devarg")), REMLcrit(fit))
+})

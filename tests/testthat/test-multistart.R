@@ -74,3 +74,19 @@ test_that("lmList is nlme's, and works on our data", {
   first <- lm(Reaction ~ Days, sleepstudy, subset = Subject == "308")
   expect_equal(unlist(coef(alone)["308", ]), coef(first), ignore_attr = TRUE)
 })
+
+test_that("allFit() is another name, and its summary has lme4's parts", {
+  fit <- our_fit("slope")
+  found <- allFit(fit, n = 2, seed = 1, verbose = FALSE, maxfun = 10)
+  expect_identical(found, multistart(fit, n = 2, seed = 1))
+  parts <- summary(found)
+  expect_named(parts, c("which.OK", "msgs", "fixef", "llik", "sdcor", "theta", "feval"))
+  expect_named(parts$llik, c("default", "random1", "random2"))
+  expect_equal(parts$fixef["random1", ], fixef(fit), tolerance = 1e-5)
+  expect_equal(unname(parts$llik), rep(as.numeric(logLik(fit)), 3), tolerance = 1e-8)
+  sdcor <- variance_parameters(fit)
+  expect_equal(parts$sdcor["default", ], setNames(sdcor$estimate, sdcor$parameter),
+    tolerance = 1e-5)
+  expect_true(all(parts$which.OK))
+  expect_rlmm_error(allFit(1), "no_method")
+})

@@ -31,7 +31,7 @@ test_that("it prints lme4's table", {
     theirs <- nlme::VarCorr(lme4_fit(name))
     ours <- structure(unclass(theirs), class = class(VarCorr(our_fit(name))))
     for (comp in list("Std.Dev.", "Variance", c("Variance", "Std.Dev."))) {
-      expect_equal(capture.output(print(ours, comp = comp)),
+      expect_equal(capture.output(print(ours, comp = comp, corr = TRUE)),
         capture.output(print(theirs, comp = comp)))
     }
   }
@@ -43,4 +43,16 @@ test_that("it prints lme4's table", {
 test_that("another residual standard deviation scales all", {
   fit <- our_fit("slope")
   expect_equal(plain(VarCorr(fit, sigma = 1)$Subject * sigma(fit)^2), plain(VarCorr(fit)$Subject))
+})
+
+test_that("covariances are printed in place of correlations where only variances are", {
+  found <- VarCorr(our_fit("slope"))
+  covariance <- found$Subject[2, 1]
+  expect_output(print(found, comp = "Variance"), "Cov")
+  expect_output(print(found, comp = "Variance"), format(covariance, digits = 5), fixed = TRUE)
+  expect_output(print(found, comp = "Variance", corr = TRUE), "Corr")
+  expect_output(print(found, corr = FALSE), "Std.Dev. Cov")
+  expect_output(print(our_fit("slope"), ranef.comp = "Variance"), "Variance Cov")
+  expect_output(print(our_fit("slope"), ranef.corr = FALSE), "Std.Dev. Cov")
+  expect_output(print(our_fit("three"), ranef.comp = "Variance"), "Cov")
 })
