@@ -5,47 +5,70 @@
 #' @param object A model fitted by [rlmm()].
 #' @param x What `fit_log()` gives.
 #' @param ... Not used.
-#' @return A list of class `rlmm_fit_log`: `conditions`, a data frame with the `type` (`"message"`
-#'   or `"warning"`), class (`kind`) and `text` of all that the fit signalled, in order; `search`,
-#'   see [optinfo()]; `seconds`, by stage (not there for fits made in steps); `date`, `R` and
-#'   `version` of this package at the time of the fit.
+#' @return A list of class `rlmm_fit_log`:
+#' * `conditions`: a data frame with a row for each message and warning that was signalled while the
+#'   model was fitted, in order, whether or not it was shown: `type` (`"message"` or `"warning"`),
+#'   `kind` (its first class, `rlmm_singular` for instance; those of R itself and of functions in the
+#'   formula are `simpleWarning` and the like) and `text`. Of a fit made in steps, see
+#'   [rlmm_frame()], only what `rlmm_optimize()` and `rlmm_object()` have to say is known.
+#' * `search`: see [optinfo()];
+#' * `seconds`: the time taken by stage: `frame` (model frame and matrices), `reduce` (cross-products
+#'   and the order of elimination), `search`, `object` (estimates and checks). [refit()] has the last
+#'   two, of which the first includes the reduction; a fit made in steps has none.
+#' * `date`, `R` and `version` of this package at the time of the fit.
 #' @examples
-#' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' fit <- rlmm(Reaction ~ Days + I(2 * Days) + (Days | Subject), sleepstudy)
 #' fit_log(fit)
+#' fit_log(fit)$conditions$text
 #' @export
 fit_log <- function(object) {
   check_fit(object, "fit_log")
+  signalled <- object$log$conditions
   structure(class = "rlmm_fit_log", list(
-    conditions = rbind(condition_of_rank(object), condition_of_search(object),
-      conditions_of_singular_terms(object)),
+    conditions = if (is.null(signalled)) conditions_of_state(object) else
+      conditions_as_signalled(signalled),
     search = optinfo(object), seconds = object$log$seconds, date = object$log$date,
     R = object$log$R, version = object$version
   ))
 }
 
-condition_rows <- function(type, kind, text) {
-  n <- length(text)
-  data.frame(type = rep_len(type, n), kind = rep_len(paste0("rlmm_", kind), n), text = text)
+new_record <- function() list2env(list(conditions = list()), parent = emptyenv())
+
+# The value of an expression; what it signals goes to the record, and on to the user.
+logged <- function(expr, record) {
+  keep <- function(condition) {
+    record$conditions <- c(record$conditions, list(list(
+      type = if (inherits(condition, "warning")) "warning" else "message",
+      kind = class(condition)[1L], text = sub("\n$", "", conditionMessage(condition))
+    )))
+  }
+  withCallingHandlers(expr, message = keep, warning = keep)
 }
 
-condition_of_rank <- function(object) {
-  dropped <- object$dropped
-  action <- object$control$check$rank_X
-  if (length(dropped) == 0L || action == "ignore") return(condition_rows("", "", character()))
-  condition_rows(action, "rank_deficient",
-    paste0("the fixed effects are rank deficient: ", quoted_list(dropped), " dropped"))
+with_log <- function(fit, record, seconds) {
+  fit$log$seconds <- seconds
+  fit$log$conditions <- record$conditions
+  fit
 }
 
-condition_of_search <- function(object) {
+conditions_as_signalled <- function(signalled) {
+  part <- function(name) vapply(signalled, `[[`, "", name)
+  data.frame(type = part("type"), kind = part("kind"), text = part("text"))
+}
+
+# What a fit made in steps must have said, from its state.
+conditions_of_state <- function(object) {
+  rows <- function(type, kind, text) {
+    n <- length(text)
+    data.frame(type = rep_len(type, n), kind = rep_len(paste0("rlmm_", kind), n), text = text)
+  }
   certificate <- object$optinfo$certificate
-  if (isTRUE(certificate$certified)) return(condition_rows("", "", character()))
-  condition_rows("warning", "not_certified",
-    paste(c("the optimum is not certified", certificate$text), collapse = ": "))
-}
-
-conditions_of_singular_terms <- function(object) {
-  found <- singular_directions(random_terms(object), object$theta)
-  condition_rows("message", "singular", vapply(found, `[[`, "", "text"))
+  rbind(
+    rows("warning", "not_certified", if (!isTRUE(certificate$certified)) {
+      paste(c("the optimum is not certified", certificate$text), collapse = ": ")
+    }),
+    rows("message", "singular", object$optinfo$messages)
+  )
 }
 
 #' @rdname fit_log
@@ -53,7 +76,7 @@ conditions_of_singular_terms <- function(object) {
 print.rlmm_fit_log <- function(x, ...) {
   cat("Fit of ", format(x$date), ", rlmm ", x$version, ", ", x$R, "\n", sep = "")
   if (length(x$seconds)) {
-    cat("Seconds: ", paste(names(x$seconds), format(x$seconds, digits = 2), collapse = ", "), "\n",
+    cat("Seconds: ", paste(names(x$seconds), signif(x$seconds, 2), collapse = ", "), "\n",
       sep = "")
   }
   if (nrow(x$conditions) == 0L) cat("No messages or warnings.\n")

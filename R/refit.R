@@ -92,10 +92,13 @@ refitML.rlmm <- function(x, ...) {
 fit_again <- function(object) {
   frame <- rebuilt_frame(object)
   check_random_terms(frame$random, sum(used_rows(frame$frame)), object$control$check)
-  opt <- fit_frame(frame, start_from(object))
-  fit <- rlmm_object(frame, opt, object$call)
+  record <- new_record()
+  started <- seconds()
+  opt <- logged(fit_frame(frame, start_from(object)), record)
+  searched <- seconds()
+  fit <- logged(rlmm_object(frame, opt, object$call), record)
   fit$dropped <- union(object$dropped, fit$dropped)
-  fit
+  with_log(fit, record, c(search = searched - started, object = seconds() - searched))
 }
 
 # The estimates to start from, moved off the boundary: the search could take a point where the

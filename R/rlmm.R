@@ -83,15 +83,17 @@ rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = N
   if (missing(formula)) stop_rlmm("formula", "'formula' is missing")
   formula <- as_formula(formula, parent.frame())
 
-  frame <- eval(frame_call(call))
+  record <- new_record()
+  frame <- logged(eval(frame_call(call)), record)
   framed <- seconds()
-  devfun <- rlmm_devfun(frame)
+  devfun <- logged(rlmm_devfun(frame), record)
   if (devFunOnly) return(devfun)
-  opt <- rlmm_optimize(devfun, start, verbose)
-
-  fit <- rlmm_object(frame, opt, call_to_keep(call, frame$formula))
-  fit$log$seconds <- c(frame = framed - started, fit = seconds() - framed)
-  fit
+  reduced <- seconds()
+  opt <- logged(rlmm_optimize(devfun, start, verbose), record)
+  searched <- seconds()
+  fit <- logged(rlmm_object(frame, opt, call_to_keep(call, frame$formula)), record)
+  times <- c(started, framed, reduced, searched, seconds())
+  with_log(fit, record, stats::setNames(diff(times), c("frame", "reduce", "search", "object")))
 }
 
 # The call of rlmm_frame() for a call of rlmm(), to be evaluated where rlmm() runs. What is

@@ -44,22 +44,3 @@ test_that("rows of weight zero do not count", {
   without <- rlmm(Reaction ~ Days + (Days | Subject), d[-(1:7), ], weights = w)
   expect_equal(fit_statistics(fit), fit_statistics(without), tolerance = 1e-6)
 })
-
-test_that("the log has what the fit said", {
-  clean <- fit_log(our_fit("slope"))
-  expect_equal(nrow(clean$conditions), 0)
-  expect_named(clean$seconds, c("frame", "fit"))
-  expect_output(print(clean), "No messages")
-  said <- character()
-  fit <- withCallingHandlers(
-    rlmm(Reaction ~ Days + Days2 + z + (1 | Subject), method_data()),
-    message = function(m) {
-      said <<- c(said, class(m)[1])
-      invokeRestart("muffleMessage")
-    }
-  )
-  expect_equal(fit_log(fit)$conditions$kind, said)
-  expect_equal(fit_log(our_fit("singular"))$conditions$kind, "rlmm_singular")
-  expect_output(print(fit_log(our_fit("singular"))), "Batch")
-  expect_error(fit_log(1), class = "rlmm_no_method")
-})
