@@ -35,7 +35,7 @@ test_that("the log has every message and warning of the fit, in order", {
     control = rlmm_control(max_eval = 1)))
   expect_log_of(found, c("rlmm_rank_deficient", "rlmm_not_certified"))
   expect_match(fit_log(found$fit)$conditions$text[1], "Days2")
-  found <- listening(rlmm(Reaction ~ Days + Days2 + (Days + Days2 | Subject), d))
+  found <- listening(rlmm(Reaction ~ Days + Days2 + (Days | Subject) + (1 | h), d))
   expect_log_of(found, c("rlmm_rank_deficient", "rlmm_singular"))
   # also those of functions in the formula
   found <- listening(rlmm(Reaction ~ sqrt(x) + (1 | Subject), d, subset = x > -10))
