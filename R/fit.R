@@ -104,7 +104,8 @@ rlmm_object <- function(frame, opt, call = NULL) {
   columns <- colnames_or_none(frame$X)[opt$kept]
   dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), opt$kept)]
   object <- structure(class = "rlmm", list(
-    call = call, formula = frame$formula, frame = frame$frame, contrasts = frame$contrasts,
+    call = call, formula = frame$formula, frame = frame$frame, raw = frame$raw,
+    contrasts = frame$contrasts,
     random = lapply(frame$random, term_to_keep),
     theta = as.double(opt$theta), beta = stats::setNames(as.double(opt$beta), columns),
     u = as.double(opt$u), sigma = opt$sigma,
@@ -120,7 +121,7 @@ rlmm_object <- function(frame, opt, call = NULL) {
 }
 
 term_to_keep <- function(term) {
-  term[setdiff(names(term), c("codes", "Z", "call"))]
+  term[setdiff(names(term), c("codes", "Z"))]
 }
 
 criterion_parts <- function(opt, REML) {

@@ -21,7 +21,8 @@
 #'   name of the grouping factor; `name`, that of the term; `columns`, `levels`; `codes`, the level
 #'   of each row; `Z`, the model matrix of the left side (`NULL` for the intercept alone); `factor`,
 #'   the same number for terms with the same grouping factor; `kind`; `call`, the bar as text;
-#' * `REML`, `control`, `dropped` (filled in by the fit).
+#' * `REML`, `control`, `dropped` (filled in by the fit); `raw`, a data frame of the variables that
+#'   the formula has in calls only, as `x` in `log(x)`.
 #'
 #' `rlmm_devfun()` gives a function of theta. `rlmm_optimize()` gives a list with `theta`, `beta`,
 #' `u`, `sigma`, `criterion`, `gradient`, `hessian`, `evaluations`, `trace` and `certificate`.
@@ -65,7 +66,7 @@ rlmm_frame <- function(formula, data, subset, weights, na.action, offset, contra
     weights = as_double(stats::model.weights(frame)),
     offset = as_double(stats::model.offset(frame)),
     random = random, contrasts = attr(X, "contrasts"), REML = REML, control = control,
-    dropped = character()
+    dropped = character(), raw = raw_variables(frame, data, environment(formula), arguments$subset)
   ))
 }
 

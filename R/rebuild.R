@@ -7,7 +7,7 @@ rebuilt_frame <- function(object) {
     y = response_of(object), weights = as_double(stats::model.weights(object$frame)),
     offset = as_double(stats::model.offset(object$frame)), random = random_terms(object),
     contrasts = object$contrasts, REML = object$REML, control = object$control,
-    dropped = character()
+    dropped = character(), raw = object$raw
   ))
 }
 

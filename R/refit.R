@@ -117,7 +117,11 @@ with_response <- function(object, y) {
   y[unused] <- response_of(object)[unused]
   leave_out[unused] <- FALSE
   object$frame[[1L]] <- y
-  if (any(leave_out)) object$frame <- without_rows(object$frame, leave_out)
+  object$raw <- object$raw[setdiff(names(object$raw), all.vars(object$formula[[2L]]))]
+  if (any(leave_out)) {
+    object$frame <- without_rows(object$frame, leave_out)
+    object$raw <- object$raw[!leave_out, , drop = FALSE]
+  }
   check_column(object$frame[[1L]], names(object$frame)[1L])
   frame_response(object$frame)
   object

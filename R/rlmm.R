@@ -44,7 +44,8 @@
 #' * The search uses exact derivatives, and a fit says whether its optimum is certified.
 #'
 #' @return An object of class `rlmm`, a list with
-#' * `call`, `formula`, `frame` (the model frame), `contrasts`;
+#' * `call`, `formula`, `frame` (the model frame), `raw` (variables that the formula has in calls
+#'   only), `contrasts`;
 #' * `random`: for each random-effects term `group`, `name`, `columns`, `levels`, `kind`, `factor`;
 #' * `theta`: the lower triangles of the relative covariance factors, column by column and term by
 #'   term, in lme4's order; `beta`: the fixed effects; `u`: the spherical random effects, term by

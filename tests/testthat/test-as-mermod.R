@@ -1,0 +1,88 @@
+test_that("lme4's methods find what they find in lmer's fit", {
+  skip_if_not_installed("lme4")
+  expect_as_lmer(lme4::fixef(both(x)))
+  expect_as_lmer(as.matrix(vcov(both(x))))
+  expect_as_lmer(lme4::getME(both(x), "theta"))
+  expect_as_lmer(as.data.frame(lme4::VarCorr(both(x))))
+  expect_as_lmer(lapply(lme4::ranef(both(x)), as.matrix))
+  expect_as_lmer(model.matrix(both(x)))
+  expect_as_lmer(model.frame(both(x)))
+  expect_as_lmer(as.numeric(logLik(both(x))))
+  expect_as_lmer(residuals(both(x)))
+  expect_as_lmer(predict(both(x), re.form = NA))
+  expect_as_lmer(hatvalues(both(x)))
+  expect_as_lmer(simulate(both(x), nsim = 2, seed = 1))
+  expect_as_lmer(lme4::isSingular(both(x)))
+  expect_as_lmer(coef(summary(both(x))))
+  expect_as_lmer(formula(both(x)))
+})
+
+test_that("functions that fit again, or need derivatives, run", {
+  skip_if_not_installed("lme4")
+  expect_as_lmer(confint(profile(both(x), which = "beta_"), level = 0.9), c("slope", "weighted"))
+  expect_as_lmer(confint(profile(both(x), which = "theta_")), "penicillin")
+  expect_as_lmer(cooks.distance(influence(both(x), "Subject")), "slope", tolerance = 1e-3)
+  expect_as_lmer(lme4::fixef(lme4::refit(both(x), rev(lme4::getME(x, "y")))), "slope")
+  expect_as_lmer(lme4::fixef(lme4::refitML(both(x))), c("slope", "weighted"))
+  expect_as_lmer(as.numeric(logLik(update(both(x), . ~ . - Days))), "slope")
+  expect_as_lmer(lme4::bootMer(both(x), lme4::fixef, 3, seed = 1)$t, "slope")
+  expect_as_lmer(data.frame(drop1(both(x))), c("slope", "cake"))
+  expect_as_lmer(data.frame(anova(both(x), lme4::refitML(both(x)))), "slope")
+  for (name in c("slope", "cake")) {
+    derivatives <- both(interop_fits(name)$ours)@optinfo$derivs
+    theirs <- interop_fits(name)$theirs@optinfo$derivs
+    expect_equal(derivatives$Hessian, theirs$Hessian, tolerance = 1e-2)
+    expect_lt(max(abs(derivatives$gradient)), 1e-3)
+  }
+})
+
+test_that("lmerTest and pbkrtest take it", {
+  skip_if_not_installed("lmerTest")
+  skip_if_not_installed("pbkrtest")
+  expect_as_lmer(coef(summary(lmerTest::as_lmerModLmerTest(both(x)))))
+  expect_as_lmer(data.frame(anova(lmerTest::as_lmerModLmerTest(both(x)))), c("slope", "cake"))
+  expect_as_lmer(data.frame(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))),
+    c("slope", "penicillin", "weighted"))
+  expect_as_lmer(as.matrix(pbkrtest::vcovAdj(both(x))), c("slope", "cake", "penicillin"))
+  expect_as_lmer(pbkrtest::KRmodcomp(both(x), cbind(0, 1))$stats$p.value, "slope")
+})
+
+test_that("the data of the fit are enough, wherever it was made", {
+  skip_if_not_installed("lme4")
+  made_inside <- function(hidden, half) {
+    hidden$z[3] <- NA
+    rlmm(log(Reaction) ~ poly(Days, 2) + scale(z) + (0 + I(Days / 2) | Subject), hidden,
+      weights = w * half, na.action = na.exclude, subset = h != "a")
+  }
+  d <- method_data()
+  fit <- made_inside(d, 0.5)
+  theirs <- as_merMod(fit)
+  expect_equal(lme4::fixef(theirs), fixef(fit), tolerance = 1e-8)
+  expect_equal(as.vector(model.matrix(theirs)), as.vector(model.matrix(fit)))
+  expect_equal(fitted(theirs), fitted(fit), tolerance = 1e-8)
+  expect_equal(as.numeric(logLik(update(theirs, REML = FALSE))), as.numeric(logLik(refitML(fit))),
+    tolerance = 1e-5)
+  new <- d[5:7, ]
+  expect_equal(predict(theirs, new), predict(fit, new), tolerance = 1e-8)
+})
+
+test_that("rows of weight zero are left out", {
+  skip_if_not_installed("lme4")
+  d <- method_data()
+  d$w[c(1, 30)] <- 0
+  fit <- rlmm(Reaction ~ poly(Days, 2) + (1 | Subject), d, weights = w)
+  theirs <- as_merMod(fit)
+  expect_equal(lme4::fixef(theirs), fixef(fit), tolerance = 1e-8)
+  expect_equal(logLik(theirs), logLik(fit), tolerance = 1e-8, ignore_attr = TRUE)
+  expect_equal(nobs(theirs), 178)
+})
+
+test_that("a model that lme4 cannot express is an error", {
+  skip_if_not_installed("lme4")
+  d <- method_data()
+  fit <- suppressMessages(rlmm(y ~ Days + (h || Subject), d))
+  expect_rlmm_error(as_merMod(fit), "no_counterpart", "lme4 cannot express", "h || Subject")
+  fit <- rlmm(y ~ Days + (1 | factor(Subject)), d)
+  expect_rlmm_error(as_merMod(fit), "no_counterpart")
+  expect_error(as_merMod(lm(y ~ Days, d)), class = "rlmm_no_method")
+})
