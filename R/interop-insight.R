@@ -64,13 +64,13 @@ get_data.rlmm <- function(x, effects = c("all", "fixed", "random"), source = "en
                           verbose = TRUE, ...) {
   effects <- match.arg(effects)
   data <- original_data(x)
-  bars <- lapply(find_bars(x$formula), all.vars)
   groups <- unlist(lapply(find_bars(x$formula), function(bar) all.vars(bar[[3L]])))
   wanted <- switch(effects, all = names(data), fixed = all.vars(fixed_formula(x$formula)),
     random = groups)
   data <- data[names(data) %in% wanted]
-  weights <- stats::model.weights(x$frame)
-  if (!is.null(weights) && effects != "random") data[["(weights)"]] <- weights
+  weights <- frame_argument(x, "weights")
+  if (is.null(weights) || effects == "random") return(data)
+  data[[if (is.name(x$call$weights)) as.character(x$call$weights) else "(weights)"]] <- weights
   data
 }
 
@@ -161,3 +161,51 @@ link_inverse.rlmm <- function(x, ...) stats::gaussian()$linkinv
 
 #' @exportS3Method insight::link_function
 link_function.rlmm <- function(x, ...) stats::gaussian()$linkfun
+
+# compare_performance() and others take models of the classes that they know.
+#' @exportS3Method insight::ellipsis_info
+ellipsis_info.rlmm <- function(objects, ..., only_models = TRUE, verbose = TRUE) {
+  written <- c(substitute(objects), eval(substitute(alist(...))))
+  names <- make.unique(vapply(written, text_of, ""))
+  models <- lapply(list(objects, ...), function(x) if (inherits(x, "rlmm")) as_merMod(x) else x)
+  again <- as.call(c(quote(insight::ellipsis_info), lapply(names, as.name),
+    list(only_models = only_models, verbose = verbose)))
+  eval(again, list2env(stats::setNames(models, names), parent = globalenv()))
+}
+
+#' @exportS3Method insight::get_predicted
+get_predicted.rlmm <- function(x, data = NULL, predict = "expectation", ci = NULL,
+                               include_random = "default", iterations = NULL, verbose = TRUE, ...) {
+  asked <- asked_by_ggeffects()
+  if (!is.null(asked)) return(predicted_for_ggeffects(x, data, asked))
+  predict <- one_of(predict, c("expectation", "link", "prediction"), "predict")
+  level <- if (length(ci) == 0L || is.na(ci[1L])) NULL else ci[1L]
+  groups <- group_variables(parse_formula(x$formula)$bars)
+  if (identical(include_random, "default")) {
+    include_random <- is.null(data) || all(groups %in% names(data))
+  }
+  kind <- if (predict == "prediction") "prediction" else "confidence"
+  re.form <- if (isFALSE(include_random)) NA else if (!isTRUE(include_random)) include_random
+  predicted_with_attributes(x, data, re.form, kind, level, predict)
+}
+
+# What insight's print() and as.data.frame() expect: the values, and a data frame of limits.
+predicted_with_attributes <- function(x, data, re.form, kind, level, predict) {
+  p <- predict(x, data, re.form = re.form, allow.new.levels = TRUE, se.fit = TRUE,
+    interval = kind, level = if (is.null(level)) 0.95 else level, df = df.residual(x))
+  if (is.null(data)) data <- original_data(x)
+  se <- (p$fit[, "upr"] - p$fit[, "fit"]) /
+    stats::qt((1 + if (is.null(level)) 0.95 else level) / 2, df.residual(x))
+  limits <- if (!is.null(level)) {
+    data.frame(SE = unname(se), CI_low = unname(p$fit[, "lwr"]),
+      CI_high = unname(p$fit[, "upr"]))
+  }
+  structure(p$fit[, "fit"], ci_data = limits, data = data, ci = level, predict = predict,
+    class = c("get_predicted", "numeric"))
+}
+
+#' @exportS3Method insight::get_datagrid
+get_datagrid.rlmm <- function(x, ...) insight::get_datagrid(as_merMod(x), ...)
+
+#' @exportS3Method datawizard::standardize
+standardize.rlmm <- function(x, ...) datawizard::standardize(as_merMod(x), ...)

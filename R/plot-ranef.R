@@ -95,7 +95,11 @@ varying_coefficients <- function(x) {
 }
 
 #' @export
-`[.rlmm_ranef` <- function(x, i) structure(unclass(x)[i], class = class(x))
+`[.rlmm_ranef` <- function(x, i) {
+  chosen <- unclass(x)[i]
+  # some packages put matrices of standard errors in the place of the effects
+  if (any(vapply(chosen, is.matrix, NA))) chosen else structure(chosen, class = class(x))
+}
 
 scatter_of_effects <- function(effects, title, around_zero, ...) {
   theme <- plot_theme(nrow(effects))

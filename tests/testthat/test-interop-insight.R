@@ -1,0 +1,81 @@
+skip_if_not_installed("insight")
+
+formulas_as_text <- function(x) rapply(unclass(x), function(f) deparse1(f), "formula", how = "list")
+
+test_that("insight finds what it finds in lmer's fit", {
+  expect_as_lmer(formulas_as_text(insight::find_formula(x)))
+  expect_as_lmer(insight::find_parameters(x))
+  expect_as_lmer(insight::find_parameters(x, effects = "random", flatten = TRUE))
+  expect_as_lmer(insight::find_predictors(x))
+  expect_as_lmer(insight::find_random(x, split_nested = TRUE, flatten = TRUE))
+  expect_as_lmer(insight::find_random_slopes(x))
+  expect_as_lmer(insight::find_response(x))
+  expect_as_lmer(insight::find_terms(x))
+  expect_as_lmer(insight::find_variables(x))
+  expect_as_lmer(insight::find_weights(x))
+  expect_as_lmer(insight::find_interactions(x))
+  expect_as_lmer(insight::clean_parameters(x))
+  expect_as_lmer(insight::is_mixed_model(x))
+  expect_as_lmer(insight::model_info(x))
+  expect_as_lmer(insight::n_parameters(x))
+  expect_as_lmer(insight::n_obs(x))
+})
+
+test_that("insight gets the same numbers", {
+  expect_as_lmer(insight::get_parameters(x))
+  expect_as_lmer(insight::get_parameters(x, effects = "random"))
+  expect_as_lmer(insight::get_statistic(x))
+  expect_as_lmer(as.matrix(insight::get_varcov(x)))
+  expect_as_lmer(insight::get_variance(x))
+  expect_as_lmer(insight::get_sigma(x))
+  expect_as_lmer(insight::get_df(x))
+  expect_as_lmer(insight::get_df(x, type = "wald"))
+  expect_as_lmer(insight::get_df(x, type = "model"))
+  expect_as_lmer(as.numeric(insight::get_loglikelihood(x)))
+  expect_as_lmer(insight::get_deviance(x))
+  expect_as_lmer(as.vector(insight::get_modelmatrix(x)))
+  expect_as_lmer(insight::get_response(x))
+  expect_as_lmer(insight::get_residuals(x))
+  expect_as_lmer(insight::get_intercept(x))
+  expect_as_lmer(insight::get_random(x), c("slope", "cake", "penicillin"))
+  expect_as_lmer(insight::get_weights(x))
+  expect_as_lmer(insight::link_inverse(x)(2))
+  expect_as_lmer(insight::link_function(x)(2))
+  expect_as_lmer(as.logical(insight::is_converged(x)))
+})
+
+test_that("degrees of freedom by coefficient", {
+  skip_if_not_installed("lmerTest")
+  skip_if_not_installed("pbkrtest")
+  expect_as_lmer(insight::get_df(x, type = "satterthwaite"), c("slope", "cake", "weighted"))
+  expect_as_lmer(as.vector(insight::get_df(x, type = "kenward-roger")), c("slope", "penicillin"))
+})
+
+test_that("data are those of the fit", {
+  sorted <- function(d) d[sort(names(d))]
+  expect_as_lmer(insight::get_data(x), take = sorted)
+  expect_as_lmer(insight::get_data(x, effects = "random"), c("slope", "penicillin"), sorted)
+  fit <- local({
+    hidden <- method_data()
+    rlmm(log(Reaction) ~ poly(Days, 2) + (1 | Subject), hidden)
+  })
+  expect_named(insight::get_data(fit), c("Reaction", "Days", "Subject"))
+})
+
+test_that("predictions have their limits", {
+  expect_as_lmer(as.data.frame(insight::get_predicted(x, ci = 0.9, include_random = FALSE)), "slope")
+  new <- data.frame(Days = c(0, 12), Subject = c("308", "309"))
+  expect_as_lmer(as.numeric(insight::get_predicted(x, data = new)), "slope")
+  expect_as_lmer(as.data.frame(insight::get_predicted(x, data = new[1], ci = 0.8)), "slope")
+  ours <- insight::get_predicted(interop_fits("slope")$ours, data = new, ci = 0.95)
+  direct <- predict(interop_fits("slope")$ours, new, interval = "confidence", df = 174)
+  expect_equal(as.data.frame(ours)[c("Predicted", "CI_low", "CI_high")], as.data.frame(direct),
+    ignore_attr = TRUE)
+})
+
+test_that("a singular fit has its variances", {
+  fit <- our_fit("singular")
+  parts <- insight::get_variance(fit)
+  expect_equal(parts$var.random, 0)
+  expect_equal(parts$var.residual, sigma(fit)^2)
+})
