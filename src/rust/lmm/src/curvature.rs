@@ -22,9 +22,8 @@ use crate::derivatives::Derivatives;
 use crate::lambda::{from_theta, Parameter};
 use crate::model::Model;
 use crate::pls::{ChunkWork, Pls};
-use crate::small::{
-    axpy, dot, eigen, multiply, multiply_into, multiply_transpose, solve_lower, transpose,
-};
+use crate::scratch::with_scratch;
+use crate::small::{axpy, dot, eigen, multiply, multiply_into, multiply_transpose, transpose};
 
 /// Which columns theta refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +59,21 @@ impl Curvature {
         theta: &[f64],
         coordinates: Coordinates,
     ) -> Curvature {
+        let memory = &mut Working::new(model, &model.parameters());
+        Curvature::new_in(memory, model, (pls, derivatives), theta, coordinates)
+    }
+
+    /// [`Curvature::new`] in memory that is there.
+    pub(crate) fn new_in(
+        memory: &mut Working,
+        model: &Model,
+        (pls, derivatives): (&Pls, &Derivatives),
+        theta: &[f64],
+        coordinates: Coordinates,
+    ) -> Curvature {
         let parameters = model.parameters();
         let directions = directions(model, theta, coordinates, &parameters);
-        let (q, c) = information(model, pls, derivatives, &parameters, &directions);
+        let (q, c) = memory.information(model, (pls, derivatives), &parameters, &directions);
         let sigma = sigma_curvature(model, derivatives, coordinates, &parameters);
         let k = parameters.len();
         Curvature {
@@ -195,25 +206,8 @@ fn sigma_curvature(
     h
 }
 
-/// Q and c.
-fn information(
-    model: &Model,
-    pls: &Pls,
-    d: &Derivatives,
-    parameters: &[Parameter],
-    directions: &[Vec<f64>],
-) -> (Vec<f64>, Vec<f64>) {
-    let mut working = Working::new(model, parameters);
-    working.add_trailing(model, (pls, d), parameters, directions);
-    working.add_leading(model, (pls, d), parameters, directions);
-    let c = working.c.iter().map(|v| v / d.s2).collect();
-    let mut q = working.finish(model, pls, parameters);
-    q.iter_mut().for_each(|v| *v /= d.s2);
-    (q, c)
-}
-
 /// The columns `Z h_t` as they go through the elimination, `h_t = S_t z` level by level.
-struct Working {
+pub(crate) struct Working {
     k: usize,
     /// Parameters of the leading factor, and of the others.
     lead: Vec<usize>,
@@ -224,14 +218,18 @@ struct Working {
     fixed: Vec<f64>,
     /// `h_s'Z'V1^-1 Z h_t` (k x k).
     square: Vec<f64>,
-    /// h_t of the parameters `trail` (m columns' length each).
+    /// h_t of the parameters `trail` (m columns' length each), and B times them.
     h: Vec<f64>,
+    bh: Vec<f64>,
     /// `h_t'z`.
     c: Vec<f64>,
+    /// What each chunk adds.
+    shares: Vec<Share>,
 }
 
 impl Working {
-    fn new(model: &Model, parameters: &[Parameter]) -> Working {
+    /// Memory for a model.
+    pub(crate) fn new(model: &Model, parameters: &[Parameter]) -> Working {
         let (m, k) = (model.trailing.m, parameters.len());
         let leads = |t: &usize| model.terms[parameters[*t].term].factor == model.layout.leading;
         let (lead, trail): (Vec<usize>, Vec<usize>) = (0..k).partition(leads);
@@ -241,10 +239,39 @@ impl Working {
             fixed: vec![0.0; model.p * k],
             square: vec![0.0; k * k],
             h: vec![0.0; m * trail.len()],
+            bh: vec![0.0; m * trail.len()],
             c: vec![0.0; k],
+            shares: model
+                .chunks
+                .iter()
+                .map(|chunk| Share::new(model, chunk, lead.len()))
+                .collect(),
             lead,
             trail,
         }
+    }
+
+    /// Q and c.
+    pub(crate) fn information(
+        &mut self,
+        model: &Model,
+        (pls, d): (&Pls, &Derivatives),
+        parameters: &[Parameter],
+        directions: &[Vec<f64>],
+    ) -> (Vec<f64>, Vec<f64>) {
+        for sum in [
+            &mut self.trailing,
+            &mut self.fixed,
+            &mut self.square,
+            &mut self.c,
+        ] {
+            sum.fill(0.0);
+        }
+        self.add_trailing(model, (pls, d), parameters, directions);
+        self.add_leading(model, (pls, d), parameters, directions);
+        self.finish(model, pls);
+        let divided = |v: &[f64]| v.iter().map(|v| v / d.s2).collect();
+        (divided(&self.square), divided(&self.c))
     }
 
     /// The parameters of the trailing factors, and what their h_t give through B.
@@ -270,12 +297,13 @@ impl Working {
                 self.c[t] += dot(h, own);
             }
         }
-        let product = pls.multiply_b(model, &self.h, self.trail.len());
-        let fixed =
-            dense::multiply_transposed(&pls.trailing_w[..m * p], &self.h, p, self.trail.len());
+        pls.multiply_b(model, &self.h, self.trail.len(), &mut self.bh);
+        let w = &pls.trailing_w[..m * p];
         for (k, &t) in self.trail.iter().enumerate() {
-            self.trailing[t * m..(t + 1) * m].copy_from_slice(&product[k * m..(k + 1) * m]);
-            self.fixed[t * p..(t + 1) * p].copy_from_slice(&fixed[k * p..(k + 1) * p]);
+            let column = k * m..(k + 1) * m;
+            self.trailing[t * m..(t + 1) * m].copy_from_slice(&self.bh[column.clone()]);
+            let fixed = &mut self.fixed[t * p..(t + 1) * p];
+            dense::add_transposed(1.0, w, &self.h[column], (p, 1), fixed);
         }
     }
 
@@ -289,18 +317,23 @@ impl Working {
     ) {
         let f = model.layout.leading;
         let size = model.factors[f].size;
-        let job = |(chunk, work): (&Chunk, &ChunkWork)| {
+        let lead = &self.lead;
+        let job = |((chunk, work), share): ((&Chunk, &ChunkWork), &mut Share)| {
             let z = &d.z[f][chunk.first * size..(chunk.first + chunk.levels) * size];
-            Share::new(model, (chunk, work), z, &self.lead, parameters, directions)
+            share.update(model, (chunk, work), z, (lead, parameters), directions);
         };
-        let shares: Vec<Share> = if model.pool.is_some() {
-            model.chunks.par_iter().zip(&pls.leading).map(job).collect()
+        if model.pool.is_some() {
+            let chunks = model.chunks.par_iter().zip(&pls.leading);
+            chunks.zip(&mut self.shares).for_each(job);
         } else {
-            model.chunks.iter().zip(&pls.leading).map(job).collect()
-        };
+            let chunks = model.chunks.iter().zip(&pls.leading);
+            chunks.zip(&mut self.shares).for_each(job);
+        }
+        let shares = std::mem::take(&mut self.shares);
         for (chunk, share) in model.chunks.iter().zip(&shares) {
             self.add_share(model, chunk, share);
         }
+        self.shares = shares;
     }
 
     fn add_share(&mut self, model: &Model, chunk: &Chunk, share: &Share) {
@@ -329,57 +362,31 @@ impl Working {
     }
 
     /// `h_s'Z'P Z h_t`.
-    fn finish(mut self, model: &Model, pls: &Pls, parameters: &[Parameter]) -> Vec<f64> {
+    fn finish(&mut self, model: &Model, pls: &Pls) {
         let (k, m, p) = (self.k, model.trailing.m, model.p);
         if m > 0 {
-            let squares = dense::multiply_transposed(&self.h, &self.trailing, self.trail.len(), k);
-            for (l, &s) in self.trail.iter().enumerate() {
-                for t in 0..k {
-                    self.square[s + t * k] += squares[l + t * self.trail.len()];
+            for (h, &s) in self.h.chunks_exact(m).zip(&self.trail) {
+                for (t, column) in self.trailing.chunks_exact(m).enumerate() {
+                    self.square[s + t * k] += dot(h, column);
                 }
             }
-            self.share_leading(model, parameters);
-            model
-                .trailing
-                .lambda_transpose(&pls.lambda, &mut self.trailing);
-            model
-                .trailing
-                .solve_lower(&pls.trailing, &mut self.trailing, k);
-            let f = &self.trailing;
-            axpy(
-                -1.0,
-                &dense::multiply_transposed(f, f, k, k),
-                &mut self.square,
-            );
-            axpy(
-                -1.0,
-                &dense::multiply_transposed(&pls.f[..m * p], f, p, k),
-                &mut self.fixed,
-            );
+            self.share_leading();
+            let f = &mut self.trailing;
+            model.trailing.lambda_transpose(&pls.lambda, f);
+            model.trailing.solve_lower(&pls.trailing, f, k);
+            dense::add_transposed(-1.0, f, f, (k, k), &mut self.square);
+            dense::add_transposed(-1.0, &pls.f[..m * p], f, (p, k), &mut self.fixed);
         }
-        let mut root = vec![0.0; p * p];
-        for c in 0..p {
-            for a in c..p {
-                root[a + c * p] = pls.rx[a + c * (p + 1)];
-            }
-        }
-        solve_lower(&root, p, &mut self.fixed, k);
-        axpy(
-            -1.0,
-            &multiply_transpose(&self.fixed, &self.fixed, p, k, k),
-            &mut self.square,
-        );
-        self.square
+        dense::solve_lower_of((&pls.rx, p + 1), p, &mut self.fixed);
+        let fixed = &self.fixed;
+        dense::add_transposed(-1.0, fixed, fixed, (k, k), &mut self.square);
     }
 
     /// A pair of a leading and a trailing parameter was counted in one triangle only.
-    fn share_leading(&mut self, model: &Model, parameters: &[Parameter]) {
-        let leads = |t: usize| model.terms[parameters[t].term].factor == model.layout.leading;
-        for t in 0..self.k {
-            for s in 0..self.k {
-                if leads(s) && !leads(t) {
-                    self.square[s + t * self.k] = self.square[t + s * self.k];
-                }
+    fn share_leading(&mut self) {
+        for &s in &self.lead {
+            for &t in &self.trail {
+                self.square[s + t * self.k] = self.square[t + s * self.k];
             }
         }
     }
@@ -389,6 +396,8 @@ impl Working {
 struct Share {
     /// `h_t'z`.
     c: Vec<f64>,
+    /// `G h_t` (rows x k).
+    gh: Vec<f64>,
     /// `(G h_s)'G h_t` (k x k).
     square: Vec<f64>,
     /// `v'G h_t` (p x k).
@@ -400,73 +409,83 @@ struct Share {
 }
 
 impl Share {
-    fn new(
-        model: &Model,
-        (chunk, work): (&Chunk, &ChunkWork),
-        z: &[f64],
-        list: &[usize],
-        parameters: &[Parameter],
-        directions: &[Vec<f64>],
-    ) -> Share {
+    fn new(model: &Model, chunk: &Chunk, k: usize) -> Share {
         let size = model.factors[model.layout.leading].size;
-        let (rows, k) = (chunk.levels * size, list.len());
-        let mut c = vec![0.0; k];
-        let mut gh = vec![0.0; rows * k];
-        let mut h = vec![0.0; size];
-        for (n, (&t, column)) in list.iter().zip(gh.chunks_exact_mut(rows)).enumerate() {
-            let term = &model.terms[parameters[t].term];
-            let own = term.offset..term.offset + term.p;
-            let levels = z.chunks_exact(size).zip(work.g.chunks_exact(size * size));
-            for ((z, g), to) in levels.zip(column.chunks_exact_mut(size)) {
-                let shape = (term.p, term.p, 1);
-                multiply_into(&directions[t], &z[own.clone()], shape, &mut h[own.clone()]);
-                c[n] += dot(&h, z);
-                multiply_into(g, &h, (size, size, 1), to);
-            }
-            h.fill(0.0);
-        }
-        let (m, p1) = (model.trailing.m, model.p + 1);
-        let stacked = !work.stacked.is_empty();
-        let (fixed, trailing) = if stacked {
-            let w = &work.stacked_w[..rows * model.p];
-            let fixed = dense::multiply_transposed(w, &gh, model.p, k);
-            (fixed, dense::multiply_transposed(&work.stacked, &gh, m, k))
+        let stacked = ChunkWork::is_stacked(chunk, model.trailing.m);
+        let width = if stacked {
+            model.trailing.m
         } else {
-            by_level(chunk, work, &gh, (size, model.p, p1))
+            chunk.columns.len()
         };
         Share {
-            c,
-            square: dense::multiply_transposed(&gh, &gh, k, k),
-            fixed,
-            trailing,
+            c: vec![0.0; k],
+            gh: vec![0.0; chunk.levels * size * k],
+            square: vec![0.0; k * k],
+            fixed: vec![0.0; model.p * k],
+            trailing: vec![0.0; width * k],
             stacked,
         }
     }
-}
 
-/// `v'G h_t` and `V'G h_t`, level by level.
-fn by_level(
-    chunk: &Chunk,
-    work: &ChunkWork,
-    gh: &[f64],
-    (size, p, p1): (usize, usize, usize),
-) -> (Vec<f64>, Vec<f64>) {
-    let rows = chunk.levels * size;
-    let k = gh.len() / rows;
-    let mut fixed = vec![0.0; p * k];
-    let mut trailing = Vec::with_capacity(chunk.columns.len() * k);
-    for (t, column) in gh.chunks_exact(rows).enumerate() {
-        let fixed = &mut fixed[t * p..(t + 1) * p];
-        let levels = column
-            .chunks_exact(size)
-            .zip(work.w.chunks_exact(size * p1));
-        for ((own, w), at) in levels.zip(chunk.start.windows(2)) {
-            for (x, w) in fixed.iter_mut().zip(w.chunks_exact(size)) {
-                *x += dot(own, w);
+    fn update(
+        &mut self,
+        model: &Model,
+        (chunk, work): (&Chunk, &ChunkWork),
+        z: &[f64],
+        (list, parameters): (&[usize], &[Parameter]),
+        directions: &[Vec<f64>],
+    ) {
+        let size = model.factors[model.layout.leading].size;
+        let (rows, k) = (chunk.levels * size, list.len());
+        self.c.fill(0.0);
+        with_scratch(size, |h| {
+            for (n, (&t, column)) in list.iter().zip(self.gh.chunks_exact_mut(rows)).enumerate() {
+                let term = &model.terms[parameters[t].term];
+                let own = term.offset..term.offset + term.p;
+                h.fill(0.0);
+                let levels = z.chunks_exact(size).zip(work.g.chunks_exact(size * size));
+                for ((z, g), to) in levels.zip(column.chunks_exact_mut(size)) {
+                    let shape = (term.p, term.p, 1);
+                    multiply_into(&directions[t], &z[own.clone()], shape, &mut h[own.clone()]);
+                    self.c[n] += dot(h, z);
+                    multiply_into(g, h, (size, size, 1), to);
+                }
             }
-            let panel = &work.panel[at[0] * size..at[1] * size];
-            trailing.extend(panel.chunks_exact(size).map(|v| dot(own, v)));
+        });
+        self.square.fill(0.0);
+        dense::add_transposed(1.0, &self.gh, &self.gh, (k, k), &mut self.square);
+        self.fixed.fill(0.0);
+        if self.stacked {
+            let (m, p) = (model.trailing.m, model.p);
+            let w = &work.stacked_w[..rows * p];
+            dense::add_transposed(1.0, w, &self.gh, (p, k), &mut self.fixed);
+            self.trailing.fill(0.0);
+            let s = &work.stacked;
+            dense::add_transposed(1.0, s, &self.gh, (m, k), &mut self.trailing);
+        } else {
+            self.by_level(chunk, work, (size, model.p));
         }
     }
-    (fixed, trailing)
+
+    /// `v'G h_t` and `V'G h_t`, level by level.
+    fn by_level(&mut self, chunk: &Chunk, work: &ChunkWork, (size, p): (usize, usize)) {
+        let rows = chunk.levels * size;
+        let width = chunk.columns.len();
+        for (t, column) in self.gh.chunks_exact(rows).enumerate() {
+            let fixed = &mut self.fixed[t * p..(t + 1) * p];
+            let trailing = &mut self.trailing[t * width..(t + 1) * width];
+            let levels = column
+                .chunks_exact(size)
+                .zip(work.w.chunks_exact(size * (p + 1)));
+            for ((own, w), at) in levels.zip(chunk.start.windows(2)) {
+                for (x, w) in fixed.iter_mut().zip(w.chunks_exact(size)) {
+                    *x += dot(own, w);
+                }
+                let panel = work.panel[at[0] * size..at[1] * size].chunks_exact(size);
+                for (x, v) in trailing[at[0]..at[1]].iter_mut().zip(panel) {
+                    *x = dot(own, v);
+                }
+            }
+        }
+    }
 }

@@ -4,6 +4,9 @@
 //! independent panels over the threads of the caller's pool, and between panels the caller may stop
 //! the work. The same panels are used whatever the number of threads, so the result is the same.
 
+use crate::error::LmmError;
+use crate::progress::Progress;
+use crate::scratch::with_scratch;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
@@ -13,10 +16,6 @@ use faer::linalg::triangular_solve::{
 };
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
-use rayon::prelude::*;
-
-use crate::error::LmmError;
-use crate::progress::Progress;
 
 /// Width of a panel.
 const PANEL: usize = 128;
@@ -59,38 +58,34 @@ pub fn cholesky(
 
 /// `A21 <- A21 L11^-T`, in row blocks.
 fn solve_panel(l11: MatRef<'_, f64>, a21: MatMut<'_, f64>, parallel: bool) {
-    let blocks = row_blocks(a21);
-    run(blocks, parallel, |block| {
-        solve_lower_triangular_in_place(l11, block.transpose_mut(), Par::Seq)
-    });
+    // Columns of the transpose.
+    let job = |_: usize, block: MatMut<'_, f64>| {
+        solve_lower_triangular_in_place(l11, block, Par::Seq);
+    };
+    over_columns(a21.transpose_mut(), (0, PANEL), parallel, &job);
 }
 
 /// `A22 <- A22 - A21 A21'` on the lower triangle, in column blocks.
 fn downdate(a21: MatRef<'_, f64>, a22: MatMut<'_, f64>, parallel: bool) {
-    let blocks = column_blocks(a22);
-    run(
-        blocks.into_iter().enumerate().collect(),
-        parallel,
-        |(k, block)| {
-            let (from, width) = (k * PANEL, block.ncols());
-            let (_, own) = block.split_at_row_mut(from);
-            let (diagonal, below) = own.split_at_row_mut(width);
-            let left = a21.subrows(from, width);
-            triangular::matmul(
-                diagonal,
-                BlockStructure::TriangularLower,
-                Accum::Add,
-                left,
-                BlockStructure::Rectangular,
-                left.transpose(),
-                BlockStructure::Rectangular,
-                -1.0,
-                Par::Seq,
-            );
-            let lower = a21.subrows(from + width, a21.nrows() - from - width);
-            matmul(below, Accum::Add, lower, left.transpose(), -1.0, Par::Seq);
-        },
-    );
+    over_columns(a22, (0, PANEL), parallel, &|from, block| {
+        let width = block.ncols();
+        let (_, own) = block.split_at_row_mut(from);
+        let (diagonal, below) = own.split_at_row_mut(width);
+        let left = a21.subrows(from, width);
+        triangular::matmul(
+            diagonal,
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            left,
+            BlockStructure::Rectangular,
+            left.transpose(),
+            BlockStructure::Rectangular,
+            -1.0,
+            Par::Seq,
+        );
+        let lower = a21.subrows(from + width, a21.nrows() - from - width);
+        matmul(below, Accum::Add, lower, left.transpose(), -1.0, Par::Seq);
+    });
 }
 
 /// `out <- (L L')^-1`, lower triangle.
@@ -102,29 +97,48 @@ pub fn inverse(
     progress: &Progress,
 ) -> Result<(), LmmError> {
     let l = MatRef::from_column_major_slice(l, m, m);
-    let blocks = column_blocks(MatMut::from_column_major_slice_mut(out, m, m));
-    run(
-        blocks.into_iter().enumerate().collect(),
-        parallel,
-        |(k, block)| {
-            if progress.check().is_ok() {
-                invert_panel(l, k * PANEL, block);
-            }
-        },
-    );
+    let whole = MatMut::from_column_major_slice_mut(out, m, m);
+    over_columns(whole, (0, PANEL), parallel, &|from, block| {
+        if progress.check().is_ok() {
+            invert_panel(l, from, block);
+        }
+    });
     for from in (0..m).step_by(PANEL) {
         progress.check()?;
         let width = PANEL.min(m - from);
         let whole = MatMut::from_column_major_slice_mut(out, m, m);
-        let pivot = whole.rb().submatrix(from, from, m - from, width).to_owned();
-        let blocks = column_blocks(whole.subcols_mut(0, from + width));
-        run(blocks, parallel, |block| {
-            let below = block.rb().subrows(from, m - from);
-            let product = pivot.transpose() * below;
-            block.subrows_mut(from, width).copy_from(product);
+        let (left, right) = whole.split_at_col_mut(from);
+        let mut pivot = right.subcols_mut(0, width);
+        over_columns(left, (0, PANEL), parallel, &|_, block| {
+            multiply_rows(pivot.rb(), from, block);
         });
+        square_rows(pivot.rb_mut(), from);
     }
     Ok(())
+}
+
+/// Rows of the pivot's columns in `block` become `pivot' block`, both from row `from` on.
+fn multiply_rows(pivot: MatRef<'_, f64>, from: usize, block: MatMut<'_, f64>) {
+    let (count, width, columns) = (pivot.nrows() - from, pivot.ncols(), block.ncols());
+    with_scratch(width * columns, |product| {
+        let mut product = MatMut::from_column_major_slice_mut(product, width, columns);
+        let (left, right) = (pivot.subrows(from, count), block.rb().subrows(from, count));
+        let out = product.rb_mut();
+        matmul(out, Accum::Replace, left.transpose(), right, 1.0, Par::Seq);
+        block.subrows_mut(from, width).copy_from(product);
+    });
+}
+
+/// [`multiply_rows`] of the pivot by itself.
+fn square_rows(mut pivot: MatMut<'_, f64>, from: usize) {
+    let (count, width) = (pivot.nrows() - from, pivot.ncols());
+    with_scratch(width * width, |product| {
+        let mut product = MatMut::from_column_major_slice_mut(product, width, width);
+        let own = pivot.rb().subrows(from, count);
+        let out = product.rb_mut();
+        matmul(out, Accum::Replace, own.transpose(), own, 1.0, Par::Seq);
+        pivot.rb_mut().subrows_mut(from, width).copy_from(product);
+    });
 }
 
 /// Columns `from..` of `L^-1`.
@@ -203,30 +217,21 @@ fn add_symmetric_product(
     }
 }
 
-/// `A' B` for A with k columns and B with l.
-pub fn multiply_transposed(a: &[f64], b: &[f64], k: usize, l: usize) -> Vec<f64> {
-    let mut out = vec![0.0; k * l];
-    add_transposed(a, b, (k, l), &mut out);
-    out
-}
-
-/// `A x` for A with m columns and x with k.
-pub fn multiply(a: &[f64], x: &[f64], m: usize, k: usize) -> Vec<f64> {
+/// `out <- A x` for A with m columns and x with k.
+pub fn multiply(a: &[f64], x: &[f64], m: usize, k: usize, out: &mut [f64]) {
     let rows = a.len() / m.max(1);
-    let mut out = vec![0.0; rows * k];
     matmul(
-        MatMut::from_column_major_slice_mut(&mut out, rows, k),
+        MatMut::from_column_major_slice_mut(out, rows, k),
         Accum::Replace,
         MatRef::from_column_major_slice(a, rows, m),
         MatRef::from_column_major_slice(x, m, k),
         1.0,
         Par::Seq,
     );
-    out
 }
 
-/// `out <- out + A'B` for A with k columns and B with l.
-pub fn add_transposed(a: &[f64], b: &[f64], (k, l): (usize, usize), out: &mut [f64]) {
+/// `out <- out + times A'B` for A with k columns and B with l.
+pub fn add_transposed(times: f64, a: &[f64], b: &[f64], (k, l): (usize, usize), out: &mut [f64]) {
     if k == 0 || l == 0 {
         return;
     }
@@ -236,33 +241,32 @@ pub fn add_transposed(a: &[f64], b: &[f64], (k, l): (usize, usize), out: &mut [f
         Accum::Add,
         MatRef::from_column_major_slice(a, rows, k).transpose(),
         MatRef::from_column_major_slice(b, rows, l),
-        1.0,
+        times,
         Par::Seq,
     );
 }
 
 /// `B <- B + sum S'S` on the lower triangle and the panels' diagonal blocks, for each S with m
-/// columns.
-pub fn add_squares(s: &[&[f64]], m: usize, b: &mut [f64], parallel: bool) {
-    if s.iter().all(|s| s.is_empty()) {
+/// columns that is not empty.
+pub fn add_squares<'a>(
+    s: impl Iterator<Item = &'a [f64]> + Clone + Sync,
+    m: usize,
+    b: &mut [f64],
+    parallel: bool,
+) {
+    if s.clone().all(<[f64]>::is_empty) {
         return;
     }
-    let width = NARROW;
-    let blocks = blocks_of(MatMut::from_column_major_slice_mut(b, m, m), width);
-    run(
-        blocks.into_iter().enumerate().collect(),
-        parallel,
-        |(k, mut block)| {
-            let from = k * width;
-            for s in s.iter().filter(|s| !s.is_empty()) {
-                let s = MatRef::from_column_major_slice(s, s.len() / m, m);
-                let own = block.rb_mut().subrows_mut(from, m - from);
-                let left = s.subcols(from, m - from).transpose();
-                let right = s.subcols(from, own.ncols());
-                matmul(own, Accum::Add, left, right, 1.0, Par::Seq);
-            }
-        },
-    );
+    let b = MatMut::from_column_major_slice_mut(b, m, m);
+    over_columns(b, (0, NARROW), parallel, &|from, mut block| {
+        for s in s.clone().filter(|s| !s.is_empty()) {
+            let s = MatRef::from_column_major_slice(s, s.len() / m, m);
+            let own = block.rb_mut().subrows_mut(from, m - from);
+            let left = s.subcols(from, m - from).transpose();
+            let right = s.subcols(from, own.ncols());
+            matmul(own, Accum::Add, left, right, 1.0, Par::Seq);
+        }
+    });
 }
 
 /// Rows `at..at + size` of `s` (`rows` x any) become `L^-1 b`, L of order `size`.
@@ -287,8 +291,8 @@ pub fn multiply_right(
     let s = MatRef::from_column_major_slice(s, rows, m).subrows(here.start, count);
     let a = MatRef::from_column_major_slice(a, m, m);
     let out = MatMut::from_column_major_slice_mut(&mut out[..count * m], count, m);
-    for (k, mut block) in column_blocks(out).into_iter().enumerate() {
-        let (from, width) = (k * PANEL, block.ncols());
+    over_columns(out, (0, PANEL), false, &|from, mut block| {
+        let width = block.ncols();
         let left = a.submatrix(from, 0, width, from);
         let own = a.submatrix(from, from, width, width);
         let below = a.submatrix(from + width, from, m - from - width, width);
@@ -304,7 +308,7 @@ pub fn multiply_right(
         add_symmetric_product(s.subcols(from, width), own, block.rb_mut(), Accum::Add);
         let rest = s.subcols(from + width, m - from - width);
         matmul(block, Accum::Add, rest, below, 1.0, Par::Seq);
-    }
+    });
 }
 
 /// `S_j T_j'` of each node of `size` rows into `out` (size x size each): the rows of S from `first`
@@ -331,37 +335,30 @@ pub fn row_products(
     }
 }
 
-fn column_blocks(a: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
-    blocks_of(a, PANEL)
-}
-
-fn blocks_of(mut a: MatMut<'_, f64>, width: usize) -> Vec<MatMut<'_, f64>> {
-    let mut blocks = Vec::new();
-    while a.ncols() > 0 {
-        let own = width.min(a.ncols());
-        let (block, rest) = a.split_at_col_mut(own);
-        blocks.push(block);
-        a = rest;
+/// Run `job` on blocks of columns and the first column of each, counted from `from`.
+fn over_columns(
+    a: MatMut<'_, f64>,
+    (from, width): (usize, usize),
+    parallel: bool,
+    job: &(impl Fn(usize, MatMut<'_, f64>) + Sync),
+) {
+    let columns = a.ncols();
+    if columns <= width {
+        if columns > 0 {
+            job(from, a);
+        }
+        return;
     }
-    blocks
-}
-
-fn row_blocks(mut a: MatMut<'_, f64>) -> Vec<MatMut<'_, f64>> {
-    let mut blocks = Vec::new();
-    while a.nrows() > 0 {
-        let width = PANEL.min(a.nrows());
-        let (block, rest) = a.split_at_row_mut(width);
-        blocks.push(block);
-        a = rest;
-    }
-    blocks
-}
-
-fn run<T: Send>(jobs: Vec<T>, parallel: bool, job: impl Fn(T) + Sync + Send) {
-    if parallel && jobs.len() > 1 {
-        jobs.into_par_iter().for_each(job);
+    let half = columns.div_ceil(width) / 2 * width;
+    let (left, right) = a.split_at_col_mut(half);
+    if parallel {
+        rayon::join(
+            || over_columns(left, (from, width), true, job),
+            || over_columns(right, (from + half, width), true, job),
+        );
     } else {
-        jobs.into_iter().for_each(job);
+        over_columns(left, (from, width), false, job);
+        over_columns(right, (from + half, width), false, job);
     }
 }
 

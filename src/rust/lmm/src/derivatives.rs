@@ -13,13 +13,13 @@
 //! (a selected inverse); for a trailing node `N_jj = lambda^-T (I - [C^-1]_jj) lambda^-1`, or
 //! `B_jj - F_j'F_j`, `F = L^-1 Lambda'B`, where lambda is too near to singular to be inverted.
 
-use rayon::prelude::*;
-
+use crate::crossprod::Chunk;
 use crate::dense;
 use crate::error::LmmError;
 use crate::model::Model;
 use crate::pls::{ChunkWork, Pls};
 use crate::progress::Progress;
+use crate::scratch::with_scratch;
 use crate::small::{
     axpy, eigen, invert_lower, multiply, multiply_into, multiply_transpose,
     multiply_transpose_into, symmetrise,
@@ -119,29 +119,14 @@ impl Derivatives {
             beta: &self.beta,
         };
         let (size, p) = (model.factors[f].size, model.p);
-        let mut parts = Vec::with_capacity(model.chunks.len());
-        let (mut z, mut j) = (self.z[f].as_mut_slice(), self.j[f].as_mut_slice());
-        let mut n = self.n[f].as_mut_slice();
-        for (k, work) in pls.leading.iter_mut().enumerate() {
-            let chunk = &model.chunks[k];
-            let (own_z, rest_z) = z.split_at_mut(chunk.levels * size);
-            let (own_j, rest_j) = j.split_at_mut(chunk.levels * size * p);
-            let (own_n, rest_n) = n.split_at_mut(chunk.levels * size * size);
-            parts.push(Part {
-                chunk: k,
-                work,
-                z: own_z,
-                j: own_j,
-                n: own_n,
-            });
-            (z, j, n) = (rest_z, rest_j, rest_n);
-        }
-        let job = |part: Part| part.compute(&given);
-        if model.pool.is_some() {
-            parts.into_par_iter().for_each(job);
-        } else {
-            parts.into_iter().for_each(job);
-        }
+        let all = Part {
+            chunk: 0,
+            work: &mut pls.leading,
+            z: &mut self.z[f],
+            j: &mut self.j[f],
+            n: &mut self.n[f],
+        };
+        all.compute(&given, (size, p));
     }
 
     /// `N_jj` of the trailing factors whose lambda cannot be inverted, and `B Lambda C^-1 Lambda'
@@ -156,8 +141,12 @@ impl Derivatives {
         for &f in &model.layout.trailing {
             if usable_inverse(model, pls, f).is_none() {
                 solved_blocks(model, pls, f, progress, &mut self.n[f])?;
-                let b = &pls.trailing.values;
-                let multiply = || model.trailing.multiply(b, &self.lu, model.p + 1);
+                let multiply = || {
+                    let (b, p1) = (&pls.trailing.values, model.p + 1);
+                    let mut product = vec![0.0; self.lu.len()];
+                    model.trailing.multiply(b, &self.lu, p1, &mut product);
+                    product
+                };
                 product.get_or_insert_with(multiply);
             }
         }
@@ -314,8 +303,70 @@ struct Given<'a> {
     beta: &'a [f64],
 }
 
-/// The levels of one chunk, and where their results go.
+/// The levels of some chunks, and where their results go.
 struct Part<'a> {
+    /// First chunk.
+    chunk: usize,
+    work: &'a mut [ChunkWork],
+    z: &'a mut [f64],
+    j: &'a mut [f64],
+    n: &'a mut [f64],
+}
+
+impl<'a> Part<'a> {
+    /// All chunks, in halves.
+    fn compute(self, given: &Given, (size, p): (usize, usize)) {
+        let count = self.work.len();
+        if count <= 1 {
+            if let [work] = self.work {
+                let chunk = self.chunk;
+                let (z, j, n) = (self.z, self.j, self.n);
+                Levels {
+                    chunk,
+                    work,
+                    z,
+                    j,
+                    n,
+                }
+                .compute(given);
+            }
+            return;
+        }
+        let (left, right) = self.split(&given.model.chunks, count / 2, (size, p));
+        if given.model.pool.is_some() {
+            rayon::join(
+                || left.compute(given, (size, p)),
+                || right.compute(given, (size, p)),
+            );
+        } else {
+            left.compute(given, (size, p));
+            right.compute(given, (size, p));
+        }
+    }
+
+    fn split(self, chunks: &[Chunk], at: usize, (size, p): (usize, usize)) -> (Part<'a>, Part<'a>) {
+        let own = &chunks[self.chunk..self.chunk + at];
+        let levels: usize = own.iter().map(|c| c.levels).sum();
+        let work = self.work.split_at_mut(at);
+        let z = self.z.split_at_mut(levels * size);
+        let j = self.j.split_at_mut(levels * size * p);
+        let n = self.n.split_at_mut(levels * size * size);
+        let part = |chunk, work, z, j, n| Part {
+            chunk,
+            work,
+            z,
+            j,
+            n,
+        };
+        (
+            part(self.chunk, work.0, z.0, j.0, n.0),
+            part(self.chunk + at, work.1, z.1, j.1, n.1),
+        )
+    }
+}
+
+/// The levels of one chunk.
+struct Levels<'a> {
     chunk: usize,
     work: &'a mut ChunkWork,
     z: &'a mut [f64],
@@ -323,41 +374,57 @@ struct Part<'a> {
     n: &'a mut [f64],
 }
 
-impl Part<'_> {
+impl Levels<'_> {
     fn compute(mut self, given: &Given) {
         self.effects(given);
         self.quadratics(given);
         let size = given.model.factors[given.model.layout.leading].size;
         let square = size * size;
-        let mut qg = vec![0.0; square];
-        for (g, n) in self
-            .work
-            .g
-            .chunks_exact(square)
-            .zip(self.n.chunks_exact_mut(square))
-        {
-            n.iter_mut().for_each(|x| *x = -*x);
-            for a in 0..size {
-                n[a + a * size] += 1.0;
+        let levels = self.work.g.chunks_exact(square);
+        with_scratch(square, |qg| {
+            for (g, n) in levels.zip(self.n.chunks_exact_mut(square)) {
+                n.iter_mut().for_each(|x| *x = -*x);
+                for a in 0..size {
+                    n[a + a * size] += 1.0;
+                }
+                multiply_into(n, g, (size, size, size), qg);
+                multiply_transpose_into(g, qg, (size, size, size), n);
             }
-            multiply_into(n, g, (size, size, size), &mut qg);
-            multiply_transpose_into(g, &qg, (size, size, size), n);
-        }
+        });
     }
 
     /// `z_j` and `J_j` from `G_j'(v_j - V_j Lambda C^-1 Lambda' B_w)`.
     fn effects(&mut self, given: &Given) {
+        let model = given.model;
+        let size = model.factors[model.layout.leading].size;
+        let p1 = model.p + 1;
+        let rows = if self.work.stacked.is_empty() {
+            0
+        } else {
+            model.chunks[self.chunk].levels * size
+        };
+        with_scratch((rows + 2 * size) * p1, |scratch| {
+            let (product, own) = scratch.split_at_mut(rows * p1);
+            let (w, zw) = own.split_at_mut(size * p1);
+            self.effects_in(given, product, (w, zw));
+        });
+        solve_j(self.j, (size, model.p), given.rx);
+    }
+
+    fn effects_in(
+        &mut self,
+        given: &Given,
+        product: &mut [f64],
+        (w, zw): (&mut [f64], &mut [f64]),
+    ) {
         let (model, work) = (given.model, &*self.work);
         let chunk = &model.chunks[self.chunk];
         let size = model.factors[model.layout.leading].size;
         let (m, p, p1) = (model.trailing.m, model.p, model.p + 1);
-        let (mut w, mut zw) = (vec![0.0; size * p1], vec![0.0; size * p1]);
         let rows = chunk.levels * size;
-        let product = if work.stacked.is_empty() {
-            Vec::new()
-        } else {
-            dense::multiply(&work.stacked, given.lu, m, p1)
-        };
+        if !product.is_empty() {
+            dense::multiply(&work.stacked, given.lu, m, p1, product);
+        }
         for (level, at) in chunk.start.windows(2).enumerate() {
             let g = &work.g[level * size * size..(level + 1) * size * size];
             w.copy_from_slice(&work.w[level * size * p1..(level + 1) * size * p1]);
@@ -367,7 +434,7 @@ impl Part<'_> {
                 for (a, va) in columns.iter().zip(v.chunks_exact(size)) {
                     let lu = &given.lu_rows[*a as usize * p1..(*a as usize + 1) * p1];
                     if size == 1 {
-                        axpy(-va[0], lu, &mut w);
+                        axpy(-va[0], lu, w);
                         continue;
                     }
                     for (column, lu) in w.chunks_exact_mut(size).zip(lu) {
@@ -379,12 +446,11 @@ impl Part<'_> {
                     axpy(-1.0, &own[level * size..(level + 1) * size], column);
                 }
             }
-            multiply_transpose_into(g, &w, (size, size, p1), &mut zw);
+            multiply_transpose_into(g, w, (size, size, p1), zw);
             let z = &mut self.z[level * size..(level + 1) * size];
             let j = &mut self.j[level * size * p..(level + 1) * size * p];
-            split(&zw, (size, p), given.beta, (z, j));
+            split(zw, (size, p), given.beta, (z, j));
         }
-        solve_j(self.j, (size, p), given.rx);
     }
 
     /// `V_j P V_j'` of each level, into `n`.
@@ -397,17 +463,15 @@ impl Part<'_> {
             return;
         }
         let mut targets = model.trailing.targets(self.chunk).iter();
-        let mut t = vec![0.0; size];
-        for (at, n) in chunk
-            .start
-            .windows(2)
-            .zip(self.n.chunks_exact_mut(size * size))
-        {
-            let columns = &chunk.columns[at[0]..at[1]];
-            let v = &self.work.panel[at[0] * size..at[1] * size];
-            let block = &model.trailing;
-            block.quadratic(given.p, columns, (v, size), &mut targets, (n, &mut t));
-        }
+        let blocks = self.n.chunks_exact_mut(size * size);
+        with_scratch(size, |t| {
+            for (at, n) in chunk.start.windows(2).zip(blocks) {
+                let columns = &chunk.columns[at[0]..at[1]];
+                let v = &self.work.panel[at[0] * size..at[1] * size];
+                let block = &model.trailing;
+                block.quadratic(given.p, columns, (v, size), &mut targets, (n, &mut *t));
+            }
+        });
     }
 }
 
@@ -464,9 +528,9 @@ fn solved_blocks(
             }
         }
         let count = size * starts.len();
-        let mut solved = model
-            .trailing
-            .multiply(&pls.trailing.values, &columns, count);
+        let mut solved = vec![0.0; m * count];
+        let b = &pls.trailing.values;
+        model.trailing.multiply(b, &columns, count, &mut solved);
         model.trailing.lambda_transpose(&pls.lambda, &mut solved);
         model
             .trailing

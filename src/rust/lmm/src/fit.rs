@@ -273,6 +273,7 @@ fn finish(
         let Work {
             pls,
             derivatives: d,
+            ..
         } = &*work;
         let inner = Curvature::new(model, pls, d, &found.theta, Coordinates::Conditioned);
         found.point.hessian = inner.exact(&trace(model, pls, d, &inner));
@@ -365,6 +366,7 @@ fn second_derivatives(
     let Work {
         pls,
         derivatives: d,
+        ..
     } = &*work;
     let outer = Curvature::new(model, pls, d, user, Coordinates::User);
     if is_cheap(model) || model.trailing.m == 0 {
@@ -382,6 +384,7 @@ fn describe(model: &Model, work: &Work, conditioned: &[f64]) -> Solution {
     let Work {
         pls,
         derivatives: d,
+        ..
     } = work;
     let theta = uncondition(&model.terms, conditioned);
     let (beta, rx) = user_fixed_effects(model, pls);

@@ -83,17 +83,21 @@ fn clean(mut l: Vec<f64>, p: usize) -> Vec<f64> {
     l
 }
 
-/// lambda of a factor's node: block diagonal over the factor's terms (size x size).
-pub fn node_lambda(factor: &Factor, terms: &[Term], lambdas: &[Vec<f64>]) -> Vec<f64> {
-    let s = factor.size;
-    let mut l = vec![0.0; s * s];
-    for &i in &factor.terms {
-        let t = &terms[i];
-        for b in 0..t.p {
-            for a in b..t.p {
-                l[(t.offset + a) + (t.offset + b) * s] = lambdas[i][a + b * t.p];
+/// Fill lambda of each factor's nodes (size x size, block diagonal over the factor's terms) from
+/// theta; entries outside of the terms' lower triangles are left alone.
+pub fn fill_node_lambdas(
+    factors: &[Factor],
+    terms: &[Term],
+    theta: &[f64],
+    lambdas: &mut [Vec<f64>],
+) {
+    let mut theta = theta.iter();
+    for t in terms {
+        let (size, lambda) = (factors[t.factor].size, &mut lambdas[t.factor]);
+        for b in t.offset..t.offset + t.p {
+            for a in b..t.offset + t.p {
+                lambda[a + b * size] = theta.next().copied().unwrap_or(0.0);
             }
         }
     }
-    l
 }

@@ -54,6 +54,8 @@ pub struct Nodes {
     pub block_start: Vec<u32>,
     /// For each position, the factor.
     pub factor_of: Vec<u32>,
+    /// For each position, the end of the positions of its factor.
+    pub factor_end: Vec<u32>,
     /// Size of a node of each factor.
     pub sizes: Vec<usize>,
     /// For each position, where its column stands among all diagonal blocks.
@@ -70,6 +72,14 @@ impl Nodes {
                 factor_of[start as usize..start as usize + sizes[f]].fill(f as u32);
             }
         }
+        let mut factor_end = vec![layout.m as u32; layout.m];
+        for c in (1..layout.m).rev() {
+            factor_end[c - 1] = if factor_of[c - 1] == factor_of[c] {
+                factor_end[c]
+            } else {
+                c as u32
+            };
+        }
         let mut offset = 0;
         let block_offset = factor_of
             .iter()
@@ -83,6 +93,7 @@ impl Nodes {
             m: layout.m,
             block_start: layout.block_start.clone(),
             factor_of,
+            factor_end,
             sizes,
             block_offset,
         }

@@ -43,6 +43,7 @@ pub mod progress;
 pub mod refits;
 pub mod response;
 mod sandwich;
+mod scratch;
 mod simplicial;
 pub mod simulate;
 pub mod small;

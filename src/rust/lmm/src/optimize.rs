@@ -13,7 +13,7 @@ use argmin::core::{
 };
 
 use crate::criterion::value;
-use crate::curvature::{Coordinates, Curvature};
+use crate::curvature::{Coordinates, Curvature, Working};
 use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::lambda::{from_theta, to_theta};
@@ -21,7 +21,7 @@ use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::{Progress, Step};
 use crate::small::{axpy, dot, eigen, norm};
-use crate::trace::{is_cheap, trace};
+use crate::trace::{is_cheap, trace_in, AllBlocks};
 
 /// Radius at the start, in natural units.
 const FIRST_RADIUS: f64 = 1.0;
@@ -100,6 +100,9 @@ pub struct Work {
     pub pls: Pls,
     /// Its derivatives.
     pub derivatives: Derivatives,
+    /// Memory of the second derivatives.
+    information: Working,
+    blocks: AllBlocks,
 }
 
 impl Work {
@@ -108,6 +111,8 @@ impl Work {
         Ok(Work {
             pls: Pls::new(model)?,
             derivatives: Derivatives::allocate(model),
+            information: Working::new(model, &model.parameters()),
+            blocks: AllBlocks::default(),
         })
     }
 }
@@ -119,16 +124,22 @@ pub fn evaluate(
     theta: &[f64],
     progress: &Progress,
 ) -> Result<Point, LmmError> {
-    let Work { pls, derivatives } = work;
+    let Work {
+        pls,
+        derivatives,
+        information,
+        blocks,
+    } = work;
     pls.update(model, theta, progress)?;
     derivatives.update(model, pls, progress)?;
-    let curvature = Curvature::new(model, pls, derivatives, theta, Coordinates::Conditioned);
+    let here = (&*pls, &*derivatives);
+    let curvature = Curvature::new_in(information, model, here, theta, Coordinates::Conditioned);
     let exact = is_cheap(model) && progress.evaluations() >= AVERAGE_FIRST;
     let point = Point {
         value: value(model, pls, model.reml),
         gradient: derivatives.gradient.clone(),
         hessian: if exact {
-            curvature.exact(&trace(model, pls, derivatives, &curvature))
+            curvature.exact(&trace_in(blocks, model, here, &curvature))
         } else {
             curvature.average_information()
         },

@@ -19,10 +19,11 @@ use rayon::prelude::*;
 use crate::crossprod::Chunk;
 use crate::dense;
 use crate::error::LmmError;
-use crate::lambda::{from_theta, node_lambda};
+use crate::lambda::fill_node_lambdas;
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::small::{axpy, cholesky, dot, multiply_transpose, multiply_transpose_into, solve_lower};
+use crate::scratch::with_scratch;
+use crate::small::{axpy, cholesky, dot, multiply_transpose_into, solve_lower};
 use crate::trailing::TrailingWork;
 
 /// A residual mean square below this part of the response's: an exact fit.
@@ -59,7 +60,7 @@ const LEVELS_AT_ONCE: usize = 16;
 impl ChunkWork {
     fn new(chunk: &Chunk, size: usize, m: usize, p1: usize) -> ChunkWork {
         let len = chunk.panel.len();
-        let full = m > 0 && chunk.columns.len() == chunk.levels * m && len >= STACKED;
+        let full = ChunkWork::is_stacked(chunk, m);
         let (panel, stacked) = if full { (0, len) } else { (len, 0) };
         let rows = if full { chunk.levels * size } else { 0 };
         ChunkWork {
@@ -72,6 +73,11 @@ impl ChunkWork {
             stacked_w: vec![0.0; rows * p1],
             product: vec![0.0; rows.min(LEVELS_AT_ONCE * size) * m],
         }
+    }
+
+    /// Whether the panels of a chunk are stacked.
+    pub(crate) fn is_stacked(chunk: &Chunk, m: usize) -> bool {
+        m > 0 && chunk.columns.len() == chunk.levels * m && chunk.panel.len() >= STACKED
     }
 
     /// `V_j` of one level, whose columns are `at` of the chunk's; `buffer` is for stacked ones.
@@ -122,6 +128,8 @@ pub struct Pls {
     pub trailing_w: Vec<f64>,
     /// `F` (m x p1).
     pub f: Vec<f64>,
+    /// What the levels add to `B_w`, row by row (p1 x m).
+    rows: Vec<f64>,
     /// Lower Cholesky factor of `[X y]'V0^-1[X y]` (p1 x p1): `[R_X R_Xy; 0 r]'`.
     pub rx: Vec<f64>,
     /// log|V0| without the weights' part.
@@ -143,11 +151,16 @@ impl Pls {
             .collect();
         Ok(Pls {
             theta: vec![0.0; model.theta_len()],
-            lambda: Vec::new(),
+            lambda: model
+                .factors
+                .iter()
+                .map(|f| vec![0.0; f.size * f.size])
+                .collect(),
             leading,
             trailing: model.trailing.work()?,
             trailing_w: vec![0.0; model.trailing.m * p1],
             f: vec![0.0; model.trailing.m * p1],
+            rows: vec![0.0; model.trailing.m * p1],
             rx: vec![0.0; p1 * p1],
             log_determinant: 0.0,
             pwrss: 0.0,
@@ -162,12 +175,7 @@ impl Pls {
         progress: &Progress,
     ) -> Result<(), LmmError> {
         self.theta.copy_from_slice(theta);
-        let lambdas = from_theta(&model.terms, theta);
-        self.lambda = model
-            .factors
-            .iter()
-            .map(|f| node_lambda(f, &model.terms, &lambdas))
-            .collect();
+        fill_node_lambdas(&model.factors, &model.terms, theta, &mut self.lambda);
         self.whiten(model);
         progress.check()?;
         let parallel = model.pool.is_some();
@@ -201,15 +209,17 @@ impl Pls {
         }
     }
 
-    /// `B x` for k columns, at any time after [`Pls::update`].
-    pub fn multiply_b(&self, model: &Model, x: &[f64], k: usize) -> Vec<f64> {
+    /// `B x` for k columns into `out`, at any time after [`Pls::update`].
+    pub fn multiply_b(&self, model: &Model, x: &[f64], k: usize, out: &mut [f64]) {
         let (m, within) = (model.trailing.m, &model.trailing.within);
         let size = model.factors[model.layout.leading].size;
-        let mut out = model.trailing.multiply(within, x, k);
+        model.trailing.multiply(within, x, k, out);
         for (chunk, own) in model.chunks.iter().zip(&self.leading) {
             if !own.stacked.is_empty() {
-                let product = dense::multiply(&own.stacked, x, m, k);
-                dense::add_transposed(&own.stacked, &product, (m, k), &mut out);
+                with_scratch(chunk.levels * size * k, |product| {
+                    dense::multiply(&own.stacked, x, m, k, product);
+                    dense::add_transposed(1.0, &own.stacked, product, (m, k), out);
+                });
                 continue;
             }
             let job = |(out, x): (&mut [f64], &[f64])| add_panels(chunk, own, size, x, out);
@@ -221,7 +231,6 @@ impl Pls {
                 out.chunks_exact_mut(m).zip(x.chunks_exact(m)).for_each(job);
             }
         }
-        out
     }
 
     /// `B_w` and `F`.
@@ -231,12 +240,13 @@ impl Pls {
             return;
         }
         let size = model.factors[model.layout.leading].size;
-        let mut rows = vec![0.0; m * p1];
+        let rows = &mut self.rows;
+        rows.fill(0.0);
         self.trailing_w.copy_from_slice(&model.trailing_w);
         for (chunk, work) in model.chunks.iter().zip(&self.leading) {
             if !work.stacked.is_empty() {
                 let (s, w) = (&work.stacked, &work.stacked_w);
-                dense::add_transposed(s, w, (m, p1), &mut self.trailing_w);
+                dense::add_transposed(1.0, s, w, (m, p1), &mut self.trailing_w);
                 continue;
             }
             for (j, level) in chunk.start.windows(2).enumerate() {
@@ -270,11 +280,7 @@ impl Pls {
             axpy(1.0, &c.squares, &mut self.rx);
         }
         if m > 0 {
-            axpy(
-                -1.0,
-                &multiply_transpose(&self.f, &self.f, m, p1, p1),
-                &mut self.rx,
-            );
+            dense::add_transposed(-1.0, &self.f, &self.f, (p1, p1), &mut self.rx);
         }
         if cholesky(&mut self.rx, p1) {
             let r = self.rx[p1 * p1 - 1];
@@ -296,28 +302,42 @@ impl Pls {
 
 /// Add `sum_j V_j'V_j x` over the levels of a chunk.
 fn add_panels(chunk: &Chunk, work: &ChunkWork, size: usize, x: &[f64], out: &mut [f64]) {
-    let mut sum = vec![0.0; size];
-    for at in chunk.start.windows(2) {
-        let columns = &chunk.columns[at[0]..at[1]];
-        let panel = &work.panel[at[0] * size..at[1] * size];
-        sum.fill(0.0);
-        for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
-            axpy(x[*c as usize], v, &mut sum);
+    with_scratch(size, |sum| {
+        for at in chunk.start.windows(2) {
+            let columns = &chunk.columns[at[0]..at[1]];
+            let panel = &work.panel[at[0] * size..at[1] * size];
+            sum.fill(0.0);
+            for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
+                axpy(x[*c as usize], v, sum);
+            }
+            for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
+                out[*c as usize] += dot(v, sum);
+            }
         }
-        for (c, v) in columns.iter().zip(panel.chunks_exact(size)) {
-            out[*c as usize] += dot(v, &sum);
-        }
-    }
+    });
 }
 
 fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lambda: &[f64]) {
+    with_scratch(2 * size * size, |scratch| {
+        whiten_levels(chunk, work, (size, p1), lambda, scratch);
+    });
+    add_squares(work, size, p1);
+}
+
+fn whiten_levels(
+    chunk: &Chunk,
+    work: &mut ChunkWork,
+    (size, p1): (usize, usize),
+    lambda: &[f64],
+    scratch: &mut [f64],
+) {
     work.log_determinant = 0.0;
     let own = work.panel.len();
     work.panel.copy_from_slice(&chunk.panel[..own]);
     work.w.copy_from_slice(&chunk.w);
     let square = size * size;
     let rows = chunk.levels * size;
-    let (mut t, mut y) = (vec![0.0; square], vec![0.0; square]);
+    let (t, y) = scratch.split_at_mut(square);
     let mut log_determinant = 0.0;
     for j in 0..chunk.levels {
         let r = &chunk.r[j * square..(j + 1) * square];
@@ -328,25 +348,24 @@ fn whiten_chunk(chunk: &Chunk, work: &mut ChunkWork, size: usize, p1: usize, lam
             work.g.copy_within((j - 1) * square..j * square, j * square);
         } else {
             let g = &mut work.g[j * square..(j + 1) * square];
-            whitener(r, lambda, size, (&mut t, &mut y), g);
+            whitener(r, lambda, size, (&mut *t, &mut *y), g);
             log_determinant = (0..size).map(|k| 2.0 * t[k + k * size].ln()).sum();
-            solve_lower(&t, size, g, size);
+            solve_lower(t, size, g, size);
         }
         work.log_determinant += log_determinant;
-        solve_lower(&t, size, w, p1);
+        solve_lower(t, size, w, p1);
         if work.stacked.is_empty() {
             let panel = &mut work.panel[from * size..to * size];
-            solve_lower(&t, size, panel, to - from);
+            solve_lower(t, size, panel, to - from);
         } else {
             let panel = &chunk.panel[from * size..to * size];
-            dense::solve_rows(&t, size, panel, (&mut work.stacked, rows), j * size);
+            dense::solve_rows(t, size, panel, (&mut work.stacked, rows), j * size);
             for (c, column) in w.chunks_exact(size).enumerate() {
                 let at = c * rows + j * size;
                 work.stacked_w[at..at + size].copy_from_slice(column);
             }
         }
     }
-    add_squares(work, size, p1);
 }
 
 /// Sum of `v_j'v_j`, lower triangle.
@@ -354,7 +373,7 @@ fn add_squares(work: &mut ChunkWork, size: usize, p1: usize) {
     work.squares.fill(0.0);
     if !work.stacked_w.is_empty() {
         let w = &work.stacked_w;
-        dense::add_transposed(w, w, (p1, p1), &mut work.squares);
+        dense::add_transposed(1.0, w, w, (p1, p1), &mut work.squares);
         return;
     }
     for w in work.w.chunks_exact(size * p1) {

@@ -3,6 +3,8 @@
 
 use faer::sparse::linalg::cholesky::simplicial::SymbolicSimplicialCholesky;
 
+use crate::scratch::with_scratch;
+
 /// Pattern of the factor: CSC, the diagonal first in each column.
 pub(crate) struct Simplicial {
     start: Vec<usize>,
@@ -73,23 +75,28 @@ impl Simplicial {
 
     /// Entries of the inverse on the pattern of the factor, in the factor's order.
     pub(crate) fn selected_inverse(&self, l: &[f64], z: &mut [f64]) {
+        with_scratch(3 * self.n(), |scratch| self.recurse(l, z, scratch));
+    }
+
+    fn recurse(&self, l: &[f64], z: &mut [f64], scratch: &mut [f64]) {
         let (n, start, rows) = (self.n(), &self.start, &self.rows);
-        let mut value = vec![0.0; n];
-        let mut sum = vec![0.0; n];
-        let mut mark = vec![usize::MAX; n];
+        let (value, rest) = scratch.split_at_mut(n);
+        let (sum, mark) = rest.split_at_mut(n);
+        mark.fill(f64::NAN);
         for j in (0..n).rev() {
+            let own = j as f64;
             let entries = start[j] + 1..start[j + 1];
             for e in entries.clone() {
                 value[rows[e]] = l[e];
                 sum[rows[e]] = 0.0;
-                mark[rows[e]] = j;
+                mark[rows[e]] = own;
             }
             for e in entries.clone() {
                 let k = rows[e];
                 sum[k] += z[start[k]] * value[k];
                 for f in start[k] + 1..start[k + 1] {
                     let i = rows[f];
-                    if mark[i] == j {
+                    if mark[i] == own {
                         sum[i] += z[f] * value[k];
                         sum[k] += z[f] * value[i];
                     }

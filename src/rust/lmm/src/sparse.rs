@@ -16,6 +16,7 @@ use faer::{Par, Side};
 
 use crate::error::LmmError;
 use crate::progress::Progress;
+use crate::scratch::with_scratch;
 use crate::simplicial::Simplicial;
 use crate::supernodal::Supernodal;
 
@@ -145,13 +146,14 @@ impl Pattern {
 
     /// `x <- L^-1 P x` for k columns: the result is in elimination order.
     pub fn solve_lower(&self, l: &[f64], x: &mut [f64], k: usize) {
-        let mut y = vec![0.0; self.n];
-        for column in x.chunks_exact_mut(self.n).take(k) {
-            for (v, &to) in column.iter().zip(&self.position) {
-                y[to] = *v;
+        with_scratch(self.n, |y| {
+            for column in x.chunks_exact_mut(self.n).take(k) {
+                for (v, &to) in column.iter().zip(&self.position) {
+                    y[to] = *v;
+                }
+                column.copy_from_slice(y);
             }
-            column.copy_from_slice(&y);
-        }
+        });
         match &self.factor {
             Factor::Simplicial(s) => s.solve_lower(l, x, k),
             Factor::Supernodal(s) => s.solve_lower(l, x, k),
@@ -164,13 +166,14 @@ impl Pattern {
             Factor::Simplicial(s) => s.solve_lower_transpose(l, x, k),
             Factor::Supernodal(s) => s.solve_lower_transpose(l, x, k),
         }
-        let mut y = vec![0.0; self.n];
-        for column in x.chunks_exact_mut(self.n).take(k) {
-            y.copy_from_slice(column);
-            for (v, &from) in column.iter_mut().zip(&self.position) {
-                *v = y[from];
+        with_scratch(self.n, |y| {
+            for column in x.chunks_exact_mut(self.n).take(k) {
+                y.copy_from_slice(column);
+                for (v, &from) in column.iter_mut().zip(&self.position) {
+                    *v = y[from];
+                }
             }
-        }
+        });
     }
 
     /// Entries of the inverse on the pattern of the factor, in the factor's order.

@@ -4,7 +4,8 @@
 //! effects; with few random effects N is formed; otherwise T is what central differences of the
 //! exact gradient leave when the other parts of the Hessian are taken out.
 
-use faer::{Mat, MatRef};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use crate::curvature::Curvature;
@@ -51,10 +52,21 @@ fn dense_work(model: &Model) -> f64 {
 
 /// T without differences; meant for where [`is_cheap`] says so.
 pub fn trace(model: &Model, pls: &Pls, d: &Derivatives, curvature: &Curvature) -> Vec<f64> {
+    trace_in(&mut AllBlocks::default(), model, (pls, d), curvature)
+}
+
+/// [`trace`] in memory that is there.
+pub(crate) fn trace_in(
+    memory: &mut AllBlocks,
+    model: &Model,
+    (pls, d): (&Pls, &Derivatives),
+    curvature: &Curvature,
+) -> Vec<f64> {
     if model.trailing.m == 0 {
         curvature.trace_of_one_factor(model, d)
     } else {
-        curvature.trace_of_all_blocks(model, &all_blocks(model, pls, d))
+        memory.update(model, pls, d);
+        curvature.trace_of_all_blocks(model, &memory.n)
     }
 }
 
@@ -110,12 +122,12 @@ impl Curvature {
     /// The block of T for terms i and j, through the products of all pairs of entries of N_ij.
     fn add_pair(&self, model: &Model, n: &Mat<f64>, (i, j): (usize, usize), trace: &mut [f64]) {
         let (pi, pj) = (model.terms[i].p, model.terms[j].p);
-        let (rows, columns) = (node_starts(model, i), node_starts(model, j));
+        let levels = |i: usize| model.factors[model.terms[i].factor].levels;
         let width = pi * pj;
         let mut products = vec![0.0; width * width];
         let mut block = vec![0.0; width];
-        for &c in &columns {
-            for &r in &rows {
+        for c in (0..levels(j)).map(|level| node_start(model, j, level)) {
+            for r in (0..levels(i)).map(|level| node_start(model, i, level)) {
                 for b in 0..pj {
                     for a in 0..pi {
                         block[a + b * pi] = n[(r + a, c + b)];
@@ -261,89 +273,161 @@ fn contract(products: &[f64], s: &[f64], t: &[f64], pi: usize, pj: usize) -> f64
     sum
 }
 
-/// Where each level of a term stands in N: the leading factor first, then the trailing block.
-fn node_starts(model: &Model, i: usize) -> Vec<usize> {
+/// Where a level of a term stands in N: the leading factor first, then the trailing block.
+fn node_start(model: &Model, i: usize, level: usize) -> usize {
     let t = &model.terms[i];
     let leading = &model.factors[model.layout.leading];
     if t.factor == model.layout.leading {
-        return (0..leading.levels)
-            .map(|l| l * leading.size + t.offset)
-            .collect();
+        return level * leading.size + t.offset;
     }
-    let q1 = leading.levels * leading.size;
-    model.layout.start[t.factor]
-        .iter()
-        .map(|&s| q1 + s as usize + t.offset)
-        .collect()
+    let start = model.layout.start[t.factor][level];
+    leading.levels * leading.size + start as usize + t.offset
 }
 
-/// `N = Z'P0 Z` as a dense matrix. With `Y` the rows `G_j'V_j` of the leading levels:
-/// `N_11 = diag(G_j'G_j) - Y P Y'`, `N_12 = Y (I - P B)`, `N_22 = B (I - P B)`.
-fn all_blocks(model: &Model, pls: &Pls, d: &Derivatives) -> Mat<f64> {
-    let m = model.trailing.m;
-    let full = |values: &[f64]| {
-        let lower = MatRef::from_column_major_slice(values, m, m);
-        Mat::from_fn(m, m, |i, j| lower[(i.max(j), i.min(j))])
-    };
-    let size = model.factors[model.layout.leading].size;
-    let b = full(&model.trailing.b(&model.chunks, &pls.leading, size));
-    let p = full(&pls.trailing.values);
-    let (y, squares) = leading_rows(model, pls);
-    let q1 = y.nrows();
-    let pb = &p * &b;
-    let mut n = Mat::zeros(q1 + m, q1 + m);
-    n.submatrix_mut(0, 0, q1, q1)
-        .copy_from(squares - (&y * &p) * y.transpose());
-    let across = &y - &y * &pb;
-    n.submatrix_mut(0, q1, q1, m).copy_from(&across);
-    n.submatrix_mut(q1, 0, m, q1).copy_from(across.transpose());
-    n.submatrix_mut(q1, q1, m, m).copy_from(&b - &b * &pb);
-    if model.reml {
-        let j = fixed_rows(model, d);
-        n -= &j * j.transpose();
-    }
-    n
+/// `N = Z'P0 Z` as a dense matrix, and what it is made from.
+pub(crate) struct AllBlocks {
+    n: Mat<f64>,
+    /// B and P (m x m), both triangles, and `I - P B`.
+    b: Mat<f64>,
+    p: Mat<f64>,
+    rest: Mat<f64>,
+    /// `G_j'V_j` of all levels of the leading factor (q1 x m), and times P.
+    y: Mat<f64>,
+    yp: Mat<f64>,
+    /// J of all levels, in the order of N (q x p).
+    j: Mat<f64>,
+    /// The lower triangle of B, and one level's panel.
+    lower: Vec<f64>,
+    panel: Vec<f64>,
 }
 
-/// Y and `diag(G_j'G_j)`.
-fn leading_rows(model: &Model, pls: &Pls) -> (Mat<f64>, Mat<f64>) {
-    let leading = &model.factors[model.layout.leading];
-    let (size, q1) = (leading.size, leading.levels * leading.size);
-    let mut y = Mat::zeros(q1, model.trailing.m);
-    let mut squares = Mat::zeros(q1, q1);
-    let mut buffer = Vec::new();
-    for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
-        for (j, at) in chunk.start.windows(2).enumerate() {
-            let row = (chunk.first + j) * size;
-            let panel = work.level(j, at, size, &mut buffer);
-            let g = &work.g[j * size * size..(j + 1) * size * size];
-            for a in 0..size {
-                let ga = &g[a * size..(a + 1) * size];
-                for (c, v) in (at[0]..at[1]).zip(panel.chunks_exact(size)) {
-                    y[(row + a, chunk.columns[c] as usize)] = dot(ga, v);
-                }
-                for b in 0..size {
-                    squares[(row + a, row + b)] = dot(ga, &g[b * size..(b + 1) * size]);
+impl Default for AllBlocks {
+    /// No memory yet: it is taken at the first use.
+    fn default() -> AllBlocks {
+        AllBlocks::new((0, 0, 0))
+    }
+}
+
+impl AllBlocks {
+    /// `N_11 = diag(G_j'G_j) - Y P Y'`, `N_12 = Y (I - P B)`, `N_22 = B (I - P B)`.
+    fn update(&mut self, model: &Model, pls: &Pls, d: &Derivatives) {
+        let leading = &model.factors[model.layout.leading];
+        let (m, q1) = (model.trailing.m, leading.levels * leading.size);
+        if self.n.nrows() != q1 + m {
+            *self = AllBlocks::new((q1, m, model.p));
+        }
+        let how = (model.chunks.as_slice(), pls.leading.as_slice());
+        model.trailing.b(how, leading.size, &mut self.lower);
+        fill_both(&self.lower, &mut self.b);
+        fill_both(&pls.trailing.values, &mut self.p);
+        self.n.fill(0.0);
+        self.leading_rows(model, pls);
+        let AllBlocks {
+            n,
+            b,
+            p,
+            rest,
+            y,
+            yp,
+            ..
+        } = self;
+        rest.fill(0.0);
+        (0..m).for_each(|a| rest[(a, a)] = 1.0);
+        add(rest.as_mut(), -1.0, p.as_ref(), b.as_ref());
+        yp.fill(0.0);
+        add(yp.as_mut(), 1.0, y.as_ref(), p.as_ref());
+        let n11 = n.submatrix_mut(0, 0, q1, q1);
+        add(n11, -1.0, yp.as_ref(), y.transpose());
+        add(
+            n.submatrix_mut(0, q1, q1, m),
+            1.0,
+            y.as_ref(),
+            rest.as_ref(),
+        );
+        add(
+            n.submatrix_mut(q1, q1, m, m),
+            1.0,
+            b.as_ref(),
+            rest.as_ref(),
+        );
+        for c in 0..q1 {
+            for a in 0..m {
+                n[(q1 + a, c)] = n[(c, q1 + a)];
+            }
+        }
+        if model.reml {
+            self.fixed_rows(model, d);
+            let AllBlocks { n, j, .. } = self;
+            add(n.as_mut(), -1.0, j.as_ref(), j.transpose());
+        }
+    }
+
+    /// Memory for q1 random effects of the leading factor, m others and p fixed effects.
+    fn new((q1, m, p): (usize, usize, usize)) -> AllBlocks {
+        AllBlocks {
+            n: Mat::zeros(q1 + m, q1 + m),
+            b: Mat::zeros(m, m),
+            p: Mat::zeros(m, m),
+            rest: Mat::zeros(m, m),
+            y: Mat::zeros(q1, m),
+            yp: Mat::zeros(q1, m),
+            j: Mat::zeros(q1 + m, p),
+            lower: vec![0.0; m * m],
+            panel: Vec::new(),
+        }
+    }
+
+    /// Y, and `diag(G_j'G_j)` in N.
+    fn leading_rows(&mut self, model: &Model, pls: &Pls) {
+        let size = model.factors[model.layout.leading].size;
+        self.y.fill(0.0);
+        for (chunk, work) in model.chunks.iter().zip(&pls.leading) {
+            for (j, at) in chunk.start.windows(2).enumerate() {
+                let row = (chunk.first + j) * size;
+                let panel = work.level(j, at, size, &mut self.panel);
+                let g = &work.g[j * size * size..(j + 1) * size * size];
+                for a in 0..size {
+                    let ga = &g[a * size..(a + 1) * size];
+                    for (c, v) in (at[0]..at[1]).zip(panel.chunks_exact(size)) {
+                        self.y[(row + a, chunk.columns[c] as usize)] = dot(ga, v);
+                    }
+                    for b in 0..size {
+                        self.n[(row + a, row + b)] = dot(ga, &g[b * size..(b + 1) * size]);
+                    }
                 }
             }
         }
     }
-    (y, squares)
-}
 
-/// J of all levels (q x p), in the order of N.
-fn fixed_rows(model: &Model, d: &Derivatives) -> Mat<f64> {
-    let mut j = Mat::zeros(model.q(), model.p);
-    for (i, t) in model.terms.iter().enumerate() {
-        let size = model.factors[t.factor].size;
-        for (level, row) in node_starts(model, i).into_iter().enumerate() {
-            for k in 0..model.p {
-                let from = (level * model.p + k) * size + t.offset;
-                for a in 0..t.p {
-                    j[(row + a, k)] = d.j[t.factor][from + a];
+    /// J of all levels (q x p), in the order of N.
+    fn fixed_rows(&mut self, model: &Model, d: &Derivatives) {
+        for (i, t) in model.terms.iter().enumerate() {
+            let size = model.factors[t.factor].size;
+            for level in 0..model.factors[t.factor].levels {
+                let row = node_start(model, i, level);
+                for k in 0..model.p {
+                    let from = (level * model.p + k) * size + t.offset;
+                    for a in 0..t.p {
+                        self.j[(row + a, k)] = d.j[t.factor][from + a];
+                    }
                 }
             }
         }
     }
-    j
+}
+
+/// Both triangles from the lower one.
+fn fill_both(lower: &[f64], out: &mut Mat<f64>) {
+    let m = out.nrows();
+    for c in 0..m {
+        for a in c..m {
+            out[(a, c)] = lower[a + c * m];
+            out[(c, a)] = lower[a + c * m];
+        }
+    }
+}
+
+/// `out <- out + times a b`.
+fn add(out: MatMut<'_, f64>, times: f64, a: MatRef<'_, f64>, b: MatRef<'_, f64>) {
+    matmul(out, Accum::Add, a, b, times, Par::Seq);
 }

@@ -24,6 +24,8 @@ const TILE: usize = 48;
 const DENSE_ADVANTAGE: f64 = 12.0;
 /// The same for the panels of a sparse factor.
 const PANEL_ADVANTAGE: f64 = 3.0;
+/// Positions that a thread takes at once.
+const NODES: usize = 64;
 /// Below this size dense is always right.
 const SMALL: usize = 96;
 
@@ -142,7 +144,7 @@ impl Trailing {
                 self.add_rows(&mut b, rows, factors, layout, (f, g), progress)?;
             }
         }
-        let panels: Vec<&[f64]> = chunks.iter().map(|c| c.panel.as_slice()).collect();
+        let panels = |k: usize| chunks[k].panel.as_slice();
         let size = factors[layout.leading].size;
         self.add_squares(-1.0, chunks, &panels, size, &mut b, (false, progress));
         progress.check()?;
@@ -191,6 +193,13 @@ impl Trailing {
                 let found = s.rows[at..at + len].binary_search(&(row as u32));
                 s.value_start[column] + found.expect("invariant: in the pattern")
             }
+        }
+    }
+
+    fn column_start(&self, column: usize) -> usize {
+        match &self.storage {
+            Storage::Dense => column * self.m,
+            Storage::Sparse(s) => s.value_start[column],
         }
     }
 
@@ -243,11 +252,9 @@ impl Trailing {
         self.copy_blocks(&work.values, &mut work.blocks);
     }
 
-    /// B, lower triangle and diagonal blocks, in a matrix of its own (dense storage).
-    pub fn b(&self, chunks: &[Chunk], leading: &[ChunkWork], size: usize) -> Vec<f64> {
-        let mut b = vec![0.0; self.value_len()];
-        self.form(chunks, leading, size, &mut b, (false, &Progress::default()));
-        b
+    /// B, lower triangle and diagonal blocks, once more (m x m: dense storage).
+    pub fn b(&self, (chunks, leading): (&[Chunk], &[ChunkWork]), size: usize, out: &mut [f64]) {
+        self.form(chunks, leading, size, out, (false, &Progress::default()));
     }
 
     fn form(
@@ -259,10 +266,10 @@ impl Trailing {
         how: (bool, &Progress),
     ) {
         b.copy_from_slice(&self.within);
-        let panels: Vec<&[f64]> = leading.iter().map(|c| c.panel.as_slice()).collect();
+        let panels = |k: usize| leading[k].panel.as_slice();
         self.add_squares(1.0, chunks, &panels, size, b, how);
-        let stacked: Vec<&[f64]> = leading.iter().map(|c| c.stacked.as_slice()).collect();
-        dense::add_squares(&stacked, self.m, b, how.0);
+        let stacked = leading.iter().map(|c| c.stacked.as_slice());
+        dense::add_squares(stacked, self.m, b, how.0);
     }
 
     /// The diagonal blocks of `values`, one after another.
@@ -275,11 +282,12 @@ impl Trailing {
         }
     }
 
-    fn add_squares(
+    /// Add `sign V'V` of the panels of all chunks (empty ones are left out).
+    fn add_squares<'a>(
         &self,
         sign: f64,
         chunks: &[Chunk],
-        panels: &[&[f64]],
+        panels: &(impl Fn(usize) -> &'a [f64] + Sync),
         size: usize,
         b: &mut [f64],
         (parallel, progress): (bool, &Progress),
@@ -294,9 +302,11 @@ impl Trailing {
                     if progress.check().is_err() {
                         return;
                     }
-                    let scattered = chunks.iter().zip(panels).filter(|(_, p)| !p.is_empty());
-                    for (chunk, panel) in scattered {
-                        self.scatter_tile(sign, chunk, panel, size, tile * TILE, values);
+                    for (k, chunk) in chunks.iter().enumerate() {
+                        let panel = panels(k);
+                        if !panel.is_empty() {
+                            self.scatter_tile(sign, chunk, panel, size, tile * TILE, values);
+                        }
                     }
                 };
                 if parallel {
@@ -308,8 +318,8 @@ impl Trailing {
                 }
             }
             Storage::Sparse(s) => {
-                for ((chunk, panel), targets) in chunks.iter().zip(panels).zip(&s.targets) {
-                    self.scatter_targets(sign, chunk, panel, size, targets, b);
+                for (k, (chunk, targets)) in chunks.iter().zip(&s.targets).enumerate() {
+                    self.scatter_targets(sign, chunk, panels(k), size, targets, b);
                 }
             }
         }
@@ -492,34 +502,45 @@ impl Trailing {
         side: Side,
         parallel: bool,
     ) {
-        if matches!(self.storage, Storage::Dense) && self.nodes.sizes.iter().all(|&s| s == 1) {
-            self.scale(from, to, lambda, parallel);
+        if self.is_scalar() {
+            self.scale(Some(from), to, lambda, parallel);
         } else {
             to.copy_from_slice(from);
             self.sandwich_in_place(to, lambda, side, parallel);
         }
     }
 
-    /// The lower triangle of `Lambda M Lambda` where Lambda is diagonal.
-    fn scale(&self, from: &[f64], to: &mut [f64], lambda: &[Vec<f64>], parallel: bool) {
+    /// Whether a dense block belongs to scalar terms alone.
+    fn is_scalar(&self) -> bool {
+        matches!(self.storage, Storage::Dense) && self.nodes.sizes.iter().all(|&s| s == 1)
+    }
+
+    /// The lower triangle of `Lambda M Lambda` where Lambda is diagonal; M is `from`, or `to`.
+    fn scale(&self, from: Option<&[f64]>, to: &mut [f64], lambda: &[Vec<f64>], parallel: bool) {
         let m = self.m;
         let of = |c: usize| lambda[self.nodes.factor_of[c] as usize][0];
-        let job = |(c, (to, from)): (usize, (&mut [f64], &[f64]))| {
+        let job = |(c, to): (usize, &mut [f64])| {
             let own = of(c);
-            for (a, (t, f)) in to.iter_mut().zip(from).enumerate().skip(c) {
-                *t = f * own * of(a);
+            let from = from.map(|from| &from[c * m..(c + 1) * m]);
+            let mut at = c;
+            while at < m {
+                let end = self.nodes.factor_end[at] as usize;
+                let factor = own * of(at);
+                match from {
+                    Some(from) => {
+                        for (t, f) in to[at..end].iter_mut().zip(&from[at..end]) {
+                            *t = f * factor;
+                        }
+                    }
+                    None => to[at..end].iter_mut().for_each(|t| *t *= factor),
+                }
+                at = end;
             }
         };
         if parallel {
-            to.par_chunks_mut(m)
-                .zip(from.par_chunks(m))
-                .enumerate()
-                .for_each(job);
+            to.par_chunks_mut(m).enumerate().for_each(job);
         } else {
-            to.chunks_mut(m)
-                .zip(from.chunks(m))
-                .enumerate()
-                .for_each(job);
+            to.chunks_mut(m).enumerate().for_each(job);
         }
     }
 
@@ -531,27 +552,47 @@ impl Trailing {
         side: Side,
         parallel: bool,
     ) {
-        let mut jobs = Vec::new();
-        let (mut rest, mut node) = (values, 0);
-        while node < self.m {
-            let size = self.nodes.size_at(node);
-            let (own, others) = rest.split_at_mut(size * self.column_len(node));
-            jobs.push((node, own));
-            rest = others;
-            node += size;
+        if self.is_scalar() {
+            self.scale(None, values, lambda, parallel);
+            return;
         }
-        let job = |(node, own): (usize, &mut [f64])| {
+        self.over_nodes(0..self.m, values, parallel, &|node, own| {
             let size = self.nodes.size_at(node);
             let len = own.len() / size;
             side.columns(own, len, size, &lambda[self.nodes.factor_of[node] as usize]);
             for column in own.chunks_exact_mut(len) {
                 self.scale_rows(column, node, lambda, side);
             }
-        };
-        if parallel {
-            jobs.into_par_iter().for_each(job);
-        } else {
-            jobs.into_iter().for_each(job);
+        });
+    }
+
+    /// Run `job` on each node in a range of positions and on its columns.
+    fn over_nodes(
+        &self,
+        range: std::ops::Range<usize>,
+        values: &mut [f64],
+        parallel: bool,
+        job: &(impl Fn(usize, &mut [f64]) + Sync),
+    ) {
+        let (mut node, mut rest) = (range.start, values);
+        if parallel && range.len() > NODES {
+            let middle = self.nodes.block_start[(range.start + range.end) / 2] as usize;
+            if middle > range.start {
+                let len = self.column_start(middle) - self.column_start(range.start);
+                let (left, right) = rest.split_at_mut(len);
+                rayon::join(
+                    || self.over_nodes(range.start..middle, left, true, job),
+                    || self.over_nodes(middle..range.end, right, true, job),
+                );
+                return;
+            }
+        }
+        while node < range.end {
+            let size = self.nodes.size_at(node);
+            let (own, others) = rest.split_at_mut(size * self.column_len(node));
+            job(node, own);
+            rest = others;
+            node += size;
         }
     }
 
@@ -613,19 +654,18 @@ impl Trailing {
         }
     }
 
-    /// `B x` for k columns.
-    pub fn multiply(&self, b: &[f64], x: &[f64], k: usize) -> Vec<f64> {
-        let mut out = vec![0.0; self.m * k];
+    /// `B x` for k columns, into `out`.
+    pub fn multiply(&self, b: &[f64], x: &[f64], k: usize, out: &mut [f64]) {
         match &self.storage {
-            Storage::Dense => dense::multiply_symmetric(b, self.m, x, k, &mut out),
+            Storage::Dense => dense::multiply_symmetric(b, self.m, x, k, out),
             Storage::Sparse(s) => {
+                out.fill(0.0);
                 for j in 0..k {
                     let column = j * self.m..(j + 1) * self.m;
                     self.multiply_sparse(s, b, &x[column.clone()], &mut out[column]);
                 }
             }
         }
-        out
     }
 
     fn multiply_sparse(&self, s: &Blocks, b: &[f64], x: &[f64], out: &mut [f64]) {

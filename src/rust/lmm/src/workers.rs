@@ -36,8 +36,10 @@ pub fn run_jobs<M, R: Send>(
     }
     let parts: Result<Vec<_>, LmmError> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ended = running.into_iter().map(|t| t.join());
+        // All are joined before the first error ends it: a panic left alone would be the scope's.
+        let ended: Vec<_> = running.into_iter().map(|t| t.join()).collect();
         ended
+            .into_iter()
             .map(|r| r.unwrap_or_else(|_| Err(LmmError::Internal("a panic in a thread".into()))))
             .collect()
     });

@@ -36,7 +36,9 @@ fn judge(design: &Design, theta: &[f64]) -> Judged {
 fn judge_conditioned(model: &Model, inner: &[f64]) -> Judged {
     let mut work = Work::new(model).expect("memory");
     let mut point = evaluate(model, &mut work, inner, &Default::default()).expect("a value");
-    let Work { pls, derivatives } = work;
+    let Work {
+        pls, derivatives, ..
+    } = work;
     if is_cheap(model) {
         let curvature = Curvature::new(model, &pls, &derivatives, inner, Coordinates::Conditioned);
         point.hessian = curvature.exact(&trace(model, &pls, &derivatives, &curvature));
