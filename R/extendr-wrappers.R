@@ -26,4 +26,9 @@ rust_bootstrap_cases <- function(x, columns, y, weights, offset, terms, reml, th
 
 # The rows, from one, of a sample of cases, and the number of the copy that each belongs to.
 rust_case_rows <- function(draw, seed, replicate) .Call(wrap__rust_case_rows, draw, seed, replicate)
+# What Satterthwaite's degrees of freedom are made of.
+rust_satterthwaite <- function(model, theta) .Call(wrap__rust_satterthwaite, model, theta)
+
+# What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
+rust_kenward_roger <- function(model, theta, bytes) .Call(wrap__rust_kenward_roger, model, theta, bytes)
 

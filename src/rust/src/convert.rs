@@ -3,6 +3,8 @@
 use extendr_api::prelude::*;
 use lmm::certificate::Certificate;
 use lmm::fit::{Fit, Solution};
+use lmm::kenward_roger::KenwardRoger;
+use lmm::satterthwaite::Satterthwaite;
 use lmm::{LmmError, Model, ModelData, TermData};
 
 use crate::memory::available_bytes;
@@ -258,4 +260,25 @@ fn certificate(c: &Certificate) -> Robj {
         text = c.text.as_str()
     )
     .into()
+}
+
+/// The pieces of Satterthwaite's approximation.
+pub fn satterthwaite_list(model: &Model, found: Satterthwaite) -> List {
+    let k = found.slope.len();
+    list!(
+        hessian = matrix(&found.hessian, k, k),
+        source = found.source,
+        slope = found.slope,
+        K = matrix(&found.k, model.p * model.p, k)
+    )
+}
+
+/// The pieces of Kenward and Roger's approximation.
+pub fn kenward_roger_list(model: &Model, found: KenwardRoger) -> List {
+    let k = model.theta_len();
+    list!(
+        W = matrix(&found.w, k + 1, k + 1),
+        U = matrix(&found.u, model.p, model.p),
+        K = matrix(&found.k, model.p * model.p, k)
+    )
 }

@@ -13,9 +13,13 @@ use std::sync::Arc;
 
 use extendr_api::prelude::*;
 use lmm::fit::{at, conditional_covariances, fit, Settings};
+use lmm::kenward_roger::kenward_roger;
+use lmm::satterthwaite::satterthwaite;
 use lmm::{LmmError, Model};
 
-use convert::{fit_list, model_data, solution_list, Answer};
+use convert::{
+    fit_list, kenward_roger_list, model_data, satterthwaite_list, solution_list, Answer,
+};
 use watch::{watch, watch_borrowed};
 
 /// A model that R holds a pointer to.
@@ -111,6 +115,32 @@ fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
     Ok(List::from_values(arrays))
 }
 
+/// What Satterthwaite's degrees of freedom are made of.
+#[extendr]
+fn rust_satterthwaite(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
+    let model = Arc::clone(&model.0);
+    let theta = convert::doubles("theta", &theta)?.to_vec();
+    convert::check_theta(&model, &theta)?;
+    let shared = Arc::clone(&model);
+    let found = watch(model.is_small(), f64::INFINITY, move |progress| {
+        satterthwaite(&shared, &theta, progress)
+    })?;
+    Ok(satterthwaite_list(&model, found))
+}
+
+/// What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
+#[extendr]
+fn rust_kenward_roger(model: ExternalPtr<Handle>, theta: Robj, bytes: f64) -> Answer {
+    let model = Arc::clone(&model.0);
+    let theta = convert::doubles("theta", &theta)?.to_vec();
+    convert::check_theta(&model, &theta)?;
+    let shared = Arc::clone(&model);
+    let found = watch(model.is_small(), f64::INFINITY, move |progress| {
+        kenward_roger(&shared, &theta, bytes, progress)
+    })?;
+    Ok(kenward_roger_list(&model, found))
+}
+
 extendr_module! {
     mod rlmm;
     use refits;
@@ -118,4 +148,6 @@ extendr_module! {
     fn rust_fit;
     fn rust_at;
     fn rust_cond_var;
+    fn rust_satterthwaite;
+    fn rust_kenward_roger;
 }

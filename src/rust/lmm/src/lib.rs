@@ -19,12 +19,15 @@
 //!    the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
 //!    [`workers`]: many fits on a few threads; [`bootstrap`]: samples and their fits.
+//! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`]): degrees of freedom for
+//!    tests of the fixed effects.
 
 #![warn(missing_docs)]
 
 pub mod blocks;
 pub mod bootstrap;
 pub mod certificate;
+pub mod components;
 pub mod conditioning;
 pub mod criterion;
 pub mod crossprod;
@@ -34,6 +37,8 @@ pub mod derivatives;
 pub mod error;
 pub mod estimates;
 pub mod fit;
+pub mod information;
+pub mod kenward_roger;
 pub mod lambda;
 pub mod layout;
 pub mod model;
@@ -43,6 +48,7 @@ pub mod progress;
 pub mod refits;
 pub mod response;
 mod sandwich;
+pub mod satterthwaite;
 mod scratch;
 mod simplicial;
 pub mod simulate;

@@ -1,0 +1,76 @@
+# Kenward and Roger's (1997) adjusted covariance and degrees of freedom, see ?`rlmm-ddf`. The
+# pieces from Rust are in units of sigma^2 and in the basis X RX^-1, where the covariance of the
+# fixed effects is the identity.
+
+kenward_roger_tests <- function(object) {
+  if (!object$REML) {
+    stop_rlmm("ddf", paste("Kenward and Roger's method is for REML fits, and this is one by",
+      "maximum likelihood: update(fit, REML = TRUE), or use ddf = \"Satterthwaite\""))
+  }
+  pieces <- kenward_roger_pieces(object)
+  p <- length(object$beta)
+  adjusted <- diag(p) + 2 * pieces$U
+  back <- backsolve(object$RX, diag(p))
+  covariance <- object$sigma^2 * back %*% adjusted %*% t(back)
+  covariance <- (covariance + t(covariance)) / 2
+  dimnames(covariance) <- dimnames(vcov(object))
+  df <- function(L) {
+    Q <- whitened_contrasts(object, L)
+    apply(Q, 2L, function(q) 2 / kenward_roger_moments(matrix(q), pieces)[[1L]])
+  }
+  joint <- function(L, rhs) {
+    moments <- kenward_roger_moments(whitened_contrasts(object, L), pieces)
+    found <- kenward_roger_scale(moments[[1L]], moments[[2L]], nrow(L))
+    F <- found$scale * wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
+    c(F, nrow(L), found$df)
+  }
+  list(vcov = covariance, df = df, joint = joint)
+}
+
+kenward_roger_pieces <- function(object) {
+  limit <- getOption("rlmm.max_bytes")
+  if (is.null(limit)) limit <- available_memory()
+  model <- rust_state(object)
+  tryCatch(rust_result(rust_kenward_roger(model, object$theta, as.double(limit))),
+    rlmm_memory = function(e) {
+      stop_rlmm("memory", paste0("Kenward and Roger's method is not available: ",
+        conditionMessage(e), " (option 'rlmm.max_bytes'); use ddf = \"Satterthwaite\""))
+    })
+}
+
+# Their A_1 and A_2 (section 3), for the contrasts in the columns of Q: with an orthonormal basis O
+# of these, sum_st W_st tr(O'K_s O) tr(O'K_t O) and sum_st W_st tr(O'K_s O O'K_t O), K_0 = I.
+kenward_roger_moments <- function(Q, pieces) {
+  p <- nrow(Q)
+  q <- ncol(Q)
+  O <- if (q == 1L) Q / sqrt(sum(Q^2)) else qr.Q(qr(Q))
+  inner <- vapply(seq_len(ncol(pieces$K)), function(s) {
+    as.vector(crossprod(O, matrix(pieces$K[, s], p, p) %*% O))
+  }, numeric(q * q))
+  inner <- cbind(as.vector(diag(q)), matrix(inner, nrow = q * q))
+  traces <- colSums(inner[seq(1L, q * q, by = q + 1L), , drop = FALSE])
+  list(sum(pieces$W * outer(traces, traces)), sum(pieces$W * crossprod(inner)))
+}
+
+# Scale and denominator degrees of freedom that match the mean and the variance of the statistic,
+# which is exact where Hotelling's T^2 or a common F test is (their section 3).
+kenward_roger_scale <- function(A1, A2, q) {
+  if (q == 1L) return(list(scale = 1, df = 2 / A1))
+  B <- (A1 + 6 * A2) / (2 * q)
+  g <- ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
+  below <- 3 * q + 2 * (1 - g)
+  c1 <- g / below
+  c2 <- (q - g) / below
+  c3 <- (q + 2 - g) / below
+  mean <- 1 / (1 - A2 / q)
+  variance <- 2 / q * (1 + c1 * B) / ((1 - c2 * B)^2 * (1 - c3 * B))
+  rho <- variance / (2 * mean^2)
+  df <- 4 + (q + 2) / (q * rho - 1)
+  scale <- df / (mean * (df - 2))
+  if (!all(is.finite(c(df, scale))) || df <= 2 || scale <= 0 || A2 >= q || c3 * B >= 1) {
+    warn_rlmm("ddf", paste("Kenward and Roger's approximation does not exist for a hypothesis of",
+      q, "contrasts: there are too few groups to estimate their covariance"))
+    return(list(scale = NA_real_, df = NA_real_))
+  }
+  list(scale = scale, df = df)
+}

@@ -1,0 +1,148 @@
+//! The pieces of Satterthwaite's approximation.
+//!
+//! A contrast `l'beta` has the estimated variance `v = sigma^2 l'(X'V0^-1 X)^-1 l`, a function of
+//! theta and sigma, and its degrees of freedom are `2 v^2 / var(v)` (Satterthwaite 1946, Biometrics
+//! Bulletin 2, 110-114; Giesbrecht and Burns 1985, Biometrics 41, 477-486), with the variance of v
+//! by the delta method from the inverse of the observed information of theta and sigma. With sigma
+//! profiled out (`sigma^2 = r^2/d`) and H the Hessian of the profiled criterion, that is
+//!
+//! ```text
+//! 1 / df = 1/d + w'H^-1 w,     w_t = d log v(theta) / d theta_t = q'K_t q / q'q - c_t / d
+//! q = R_X^-T l,    K_t = J'S_t J,    -c_t/d = d log r^2 / d theta_t
+//! ```
+//!
+//! (the Schur complement of sigma in the information of both). K_t is a sum over levels.
+//! Everything is in the conditioned columns; df does not depend on them.
+
+use crate::curvature::{Coordinates, Curvature};
+use crate::derivatives::Derivatives;
+use crate::error::LmmError;
+use crate::lambda::condition;
+use crate::model::Model;
+use crate::optimize::{evaluate, scale, Work};
+use crate::progress::Progress;
+use crate::small::{axpy, dot};
+use crate::start::start;
+use crate::trace::{is_cheap, trace};
+
+/// Operations that differences of the gradient may take beyond those of a fit.
+const DIFFERENCES: f64 = 1e11;
+/// Evaluations that a fit takes, about.
+const OF_A_FIT: f64 = 12.0;
+
+/// The pieces of the approximation.
+pub struct Satterthwaite {
+    /// H (k x k).
+    pub hessian: Vec<f64>,
+    /// How H was found: "exact", "differences" (of the exact gradient) or "average information".
+    pub source: &'static str,
+    /// `d log r^2 / d theta` (k).
+    pub slope: Vec<f64>,
+    /// `K_t` (k matrices of p x p).
+    pub k: Vec<f64>,
+}
+
+/// The pieces at the user's theta.
+///
+/// # Errors
+/// [`LmmError`] when the criterion cannot be evaluated there.
+pub fn satterthwaite(
+    model: &Model,
+    theta: &[f64],
+    progress: &Progress,
+) -> Result<Satterthwaite, LmmError> {
+    let mut work = Work::new(model)?;
+    let theta = condition(&model.terms, theta);
+    model.run(|| evaluate(model, &mut work, &theta, progress))?;
+    let (pls, d) = (&work.pls, &work.derivatives);
+    let curvature = Curvature::new(model, pls, d, &theta, Coordinates::Conditioned);
+    let k = fixed_products(model, d, &curvature);
+    let slope = curvature
+        .c
+        .iter()
+        .map(|c| -c / model.denominator())
+        .collect();
+    let (hessian, source) = if is_cheap(model) || model.trailing.m == 0 {
+        let trace = model.run(|| trace(model, pls, d, &curvature));
+        (curvature.exact(&trace), "exact")
+    } else if differences_are_cheap(model) {
+        let units = scale(model, &start(model).1, &theta);
+        let trace =
+            model.run(|| curvature.trace_by_differences(model, &mut work, &units, progress))?;
+        (curvature.exact(&trace), "differences")
+    } else {
+        (curvature.average_information(), "average information")
+    };
+    Ok(Satterthwaite {
+        hessian,
+        source,
+        slope,
+        k,
+    })
+}
+
+/// Two evaluations for each parameter, each of about three times the work of a value.
+fn differences_are_cheap(model: &Model) -> bool {
+    let evaluations = 2.0 * model.theta_len() as f64;
+    let work = 3.0 * evaluations * model.work_per_evaluation();
+    evaluations <= OF_A_FIT || work <= DIFFERENCES
+}
+
+/// `K_t = sum over levels of J_j'S_t J_j`.
+fn fixed_products(model: &Model, d: &Derivatives, curvature: &Curvature) -> Vec<f64> {
+    let (p, square) = (model.p, model.p * model.p);
+    let mut out = vec![0.0; curvature.k * square];
+    for (i, term) in model.terms.iter().enumerate() {
+        let of_term = |t: &usize| curvature.parameters[*t].term == i;
+        let list: Vec<usize> = (0..curvature.k).filter(of_term).collect();
+        for b in 0..term.p {
+            for a in b..term.p {
+                let products = row_products(model, d, i, a, b);
+                for &t in &list {
+                    let weight = curvature.directions[t][a + b * term.p];
+                    axpy(weight, &products, &mut out[t * square..(t + 1) * square]);
+                }
+            }
+        }
+    }
+    debug_assert_eq!(out.len(), curvature.k * p * p);
+    out
+}
+
+/// `sum over levels of J[a, ]'J[b, ]` of a term, and its transpose for a different from b.
+fn row_products(model: &Model, d: &Derivatives, term: usize, a: usize, b: usize) -> Vec<f64> {
+    let (p, t) = (model.p, &model.terms[term]);
+    let size = model.factors[t.factor].size;
+    let mut out = vec![0.0; p * p];
+    let (mut left, mut right) = (vec![0.0; p], vec![0.0; p]);
+    for level in d.j[t.factor].chunks_exact((size * p).max(1)) {
+        for (k, column) in level.chunks_exact(size).enumerate() {
+            left[k] = column[t.offset + a];
+            right[k] = column[t.offset + b];
+        }
+        for (column, v) in out.chunks_exact_mut(p).zip(&right) {
+            axpy(*v, &left, column);
+        }
+    }
+    if a != b {
+        let across = crate::small::transpose(&out, p, p);
+        axpy(1.0, &across, &mut out);
+    }
+    out
+}
+
+impl Satterthwaite {
+    /// `q'K_t q / q'q - c_t / d` of a contrast, for each parameter.
+    pub fn log_gradient(&self, q: &[f64]) -> Vec<f64> {
+        let p = q.len();
+        let length = dot(q, q);
+        let matrices = self.k.chunks_exact((p * p).max(1));
+        matrices
+            .zip(&self.slope)
+            .map(|(k, slope)| {
+                let kq = crate::small::multiply(k, q, p, p, 1);
+                dot(q, &kq) / length + slope
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,69 @@
+# Degrees of freedom of contrasts against lmerTest and pbkrtest, on fits of lme4 at a tight optimum.
+
+df_data <- function(name, package) {
+  testthat::skip_if_not_installed(package)
+  # groups without an order, which nlme's data have
+  d <- as.data.frame(get(utils::data(list = name, package = package, envir = environment())))
+  for (group in intersect(names(d), c("Worker", "Block", "Pig"))) {
+    d[[group]] <- factor(d[[group]], ordered = FALSE)
+  }
+  d
+}
+
+df_cases <- list(
+  sleepstudy = list(Reaction ~ Days + (Days | Subject), "sleepstudy", "lme4"),
+  independent = list(Reaction ~ Days + (Days || Subject), "sleepstudy", "lme4"),
+  cake = list(angle ~ recipe * temperature + (1 | recipe:replicate), "cake", "lme4"),
+  Penicillin = list(diameter ~ 1 + (1 | plate) + (1 | sample), "Penicillin", "lme4"),
+  dietox = list(Weight ~ Time + I(Time^2) + (Time | Pig), "dietox", "rlmm"),
+  Machines = list(score ~ Machine + (1 | Worker / Machine), "Machines", "nlme"),
+  Machines_full = list(score ~ Machine + (Machine | Worker), "Machines", "nlme"),
+  Oats = list(yield ~ nitro * Variety + (1 | Block / Variety), "Oats", "nlme"),
+  Pastes = list(strength ~ cask + (1 | batch / cask), "Pastes", "lme4")
+)
+
+# Both fits of a case, made once.
+df_fits <- function(name) {
+  skip_if_not_installed("lmerTest")
+  skip_if_not_installed("pbkrtest")
+  key <- paste0("df_", name)
+  if (is.null(shared[[key]])) {
+    case <- df_cases[[name]]
+    data <- df_data(case[[2L]], case[[3L]])
+    tight <- lme4::lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9),
+      calc.derivs = FALSE)
+    lmerTest_fit <- suppressMessages(eval(bquote(
+      lmerTest::lmer(.(case[[1L]]), data, control = tight))))
+    shared[[key]] <- list(ours = rlmm(case[[1L]], data), theirs = lmerTest_fit)
+  }
+  shared[[key]]
+}
+
+test_that("Satterthwaite's df are lmerTest's", {
+  for (name in names(df_cases)) {
+    fits <- df_fits(name)
+    L <- diag(length(fixef(fits$ours)))
+    expect_equal(contrast_df(fits$ours, L), unname(coef(summary(fits$theirs))[, "df"]),
+      tolerance = 1e-5, label = name)
+  }
+})
+
+test_that("Kenward and Roger's df and covariance are pbkrtest's", {
+  for (name in names(df_cases)) {
+    fits <- df_fits(name)
+    L <- diag(length(fixef(fits$ours)))
+    theirs <- pbkrtest::vcovAdj(fits$theirs)
+    df <- apply(L, 1L, pbkrtest::Lb_ddf, V0 = as.matrix(vcov(fits$theirs)), Vadj = theirs)
+    expect_equal(contrast_df(fits$ours, L, "Kenward-Roger"), df, tolerance = 1e-5, label = name)
+    V <- vcov_for_tests(fits$ours, "Kenward-Roger")
+    expect_equal(V, as.matrix(theirs), tolerance = 1e-5, ignore_attr = TRUE, label = name)
+    expect_equal(dimnames(V), dimnames(vcov(fits$ours)))
+  }
+})
+
+test_that("without a method there are no df", {
+  fit <- our_fit("slope")
+  expect_equal(contrast_df(fit, diag(2), "none"), c(Inf, Inf))
+  expect_equal(vcov_for_tests(fit, "none"), vcov(fit))
+  expect_equal(vcov_for_tests(fit, "Satterthwaite"), vcov(fit))
+})
