@@ -1,11 +1,14 @@
 #' Analysis of variance and comparison of models
 #'
-#' For one model, sequential F statistics of the fixed effects; for several, likelihood ratio tests.
+#' For one model, F tests of the terms of the fixed effects; for several, likelihood ratio tests.
 #'
 #' @param object,x A model fitted by [rlmm()]; for `print()`, what `anova()` gives.
 #' @param ... Models to compare with it: fitted by [rlmm()], by `lme4::lmer()` or by [lm()]. The
 #'   first argument must be one by [rlmm()], so that this method is called. For `print()`, handed to
 #'   [print()] for class `anova`.
+#' @param type For one model, the type of the hypotheses: `"I"`, `"II"` or `"III"` (or 1, 2, 3).
+#' @param ddf For one model, how denominator degrees of freedom are found, see [rlmm-ddf].
+#' @param vcov,cluster For one model, tests with a robust covariance, see [vcov.rlmm()].
 #' @param refit What to do with models fitted by REML: `TRUE` fits them again by maximum likelihood,
 #'   `"auto"` does so only where the comparison of their REML criteria would not be valid, because
 #'   fixed effects differ or not all models are fitted by REML, `FALSE` never.
@@ -13,16 +16,27 @@
 #' @param digits Number of significant digits.
 #' @return A data frame of class `anova`, laid out as lme4's.
 #'
-#'   For one model a row for each term of the fixed effects but the intercept, with columns `npar`,
-#'   `Sum Sq`, `Mean Sq` and `F value`. Sums of squares are sequential: each term is adjusted for
-#'   those before it. The denominator is the residual variance; there are no p values, because
-#'   the degrees of freedom of the denominator are not known without more work.
+#'   For one model a row for each term of the fixed effects but the intercept, with lmerTest's
+#'   columns `Sum Sq`, `Mean Sq`, `NumDF`, `DenDF`, `F value` and `Pr(>F)`; the mean squares are F
+#'   times the residual variance. The hypotheses are in attribute `hypotheses`, see [show_tests()].
+#'   With `ddf = "none"` lme4's table: `npar`, and `Sum Sq`, `Mean Sq` and `F value` that are
+#'   sequential, whatever `type` is.
 #'
 #'   For several models a row for each, those with few parameters first, with columns `npar`, `AIC`,
 #'   `BIC`, `logLik`, `deviance` (minus twice the log-likelihood), `Chisq`, `Df` and `Pr(>Chisq)`,
 #'   each model compared with that of the row above. There is one more column, `Pr(>mixture)`,
 #'   where two models in sequence differ by one variance, see below. Attribute `comparison` says in
 #'   words which criteria were compared.
+#' @section Types of hypotheses:
+#' Those of SAS. Type I: each term is adjusted for those before it. Type II: each term is adjusted
+#' for all others that do not contain it. Both adjust by least squares within the columns of the
+#' model matrix. Type III, the default: the estimable functions of the term that are orthogonal to
+#' those of the terms that contain it; in a design without empty cells the margins of the table of
+#' cell means are compared with equal weights, whatever contrasts the factors have. A term contains
+#' another one if it is an interaction of the same numeric variables with more factors, so that the
+#' test of a factor beside its interaction with a numeric variable is at the variable's zero.
+#' Where the contrasts of a factor are fewer than its levels allow, type III tests the coefficients
+#' of each term as they are coded. [show_tests()] shows what is tested.
 #' @section Valid comparisons:
 #' A message (class `rlmm_comparison`) says whether REML fits were refitted or compared as they are.
 #' REML criteria can be compared only where the fixed effects are the same, in the same coding. With
@@ -39,10 +53,13 @@
 #' it, and everything else is the same, `Pr(>mixture)` refers to the 50:50 mixture of
 #' chi-squared distributions with `Df - 1` and `Df` degrees of freedom. That needs the other
 #' variances to be positive: where the smaller model is singular the column has `NA`.
+#' @seealso [contest()], [drop1.rlmm()], [ranova()].
 #' @references
 #' Self, S. G. and Liang, K.-Y. (1987) Asymptotic properties of maximum likelihood estimators and
 #' likelihood ratio tests under nonstandard conditions. *Journal of the American Statistical
 #' Association* 82, 605-610.
+#'
+#' SAS Institute Inc. *SAS/STAT User's Guide*, chapter "The four types of estimable functions".
 #'
 #' Stram, D. O. and Lee, J. W. (1994) Variance components testing in the longitudinal mixed effects
 #' model. *Biometrics* 50, 1171-1177.
@@ -50,15 +67,21 @@
 #' slopes <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' intercepts <- rlmm(Reaction ~ Days + (1 | Subject), sleepstudy)
 #' anova(slopes)
+#' anova(slopes, type = "I", ddf = "Kenward-Roger")
 #' anova(slopes, intercepts, refit = "auto")
 #' anova(slopes, intercepts, lm(Reaction ~ Days, sleepstudy))
 #' @importFrom stats anova
 #' @export
-anova.rlmm <- function(object, ..., refit = TRUE, model.names = NULL) {
+anova.rlmm <- function(object, ..., type = c("III", "II", "I"),
+                       ddf = c("Satterthwaite", "Kenward-Roger", "none"), vcov = "model",
+                       cluster = NULL, refit = TRUE, model.names = NULL) {
   others <- list(...)
   is_model <- vapply(others, inherits, NA, c("rlmm", "merMod", "lm"))
   if (!all(is_model)) stop_not_a_model(others, which(!is_model)[1L])
-  if (length(others) == 0L) return(sequential_table(object))
+  if (length(others) == 0L) {
+    if (match_ddf(ddf) == "none") return(sequential_table(object))
+    return(anova_table(object, match_type(type), fixed_tests(object, ddf, vcov, cluster)))
+  }
   if (!isTRUE(refit) && !isFALSE(refit) && !identical(refit, "auto")) {
     stop_rlmm("bad_argument", "'refit' must be TRUE, FALSE or \"auto\"", column = "refit")
   }
@@ -75,6 +98,31 @@ stop_not_a_model <- function(others, i) {
   what <- if (is.null(name) || !nzchar(name)) paste("argument", i + 1L) else paste0("'", name, "'")
   stop_rlmm("bad_argument", paste0("anova() compares models by rlmm(), lmer() and lm(), and ", what,
     " is of class '", class(others[[i]])[1L], "'"), column = name)
+}
+
+match_type <- function(type) {
+  if (is.numeric(type) && length(type) == 1L && type %in% 1:3) type <- c("I", "II", "III")[type]
+  if (is.character(type) && length(type) == 1L && type %in% 1:3) {
+    type <- c("I", "II", "III")[as.integer(type)]
+  }
+  if (length(type) == 1L && type %in% c("I", "II", "III")) return(type)
+  one_of(type, c("III", "II", "I"), "type")
+}
+
+anova_table <- function(object, type, tests) {
+  hypotheses <- term_hypotheses(object, type)
+  hypotheses <- hypotheses[vapply(hypotheses, nrow, 1L) > 0L]
+  structure(tests_of_terms(tests, hypotheses), hypotheses = hypotheses,
+    heading = paste0("Type ", type, " Analysis of Variance Table with ", tests$method))
+}
+
+# A table of F tests, one row for each hypothesis.
+tests_of_terms <- function(tests, hypotheses) {
+  rows <- lapply(hypotheses, function(L) f_row(tests, L))
+  table <- do.call(rbind, c(list(f_row(tests, matrix(0, 0L, length(tests$beta)))[0L, ]), rows))
+  row.names(table) <- names(hypotheses)
+  class(table) <- c("anova", "data.frame")
+  table
 }
 
 # Squares of RX beta, summed by term: each column is adjusted for those before it.

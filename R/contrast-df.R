@@ -69,8 +69,7 @@ match_ddf <- function(ddf) {
 # Denominator degrees of freedom of contrasts, one for each row of L, a k x p matrix on the
 # coefficients names(fixef(object)).
 contrast_df <- function(object, L, ddf = c("Satterthwaite", "Kenward-Roger", "none")) {
-  tests <- fixed_tests(object, ddf)
-  tests$df(contrast_rows(L, object))
+  fixed_tests(object, ddf)$df(contrast_rows(L, object))
 }
 
 # The covariance of the fixed effects that tests refer to, a base matrix.
@@ -80,27 +79,42 @@ vcov_for_tests <- function(object, ddf = c("Satterthwaite", "Kenward-Roger", "no
 }
 
 # What all tests of one fit share, so that it is computed once: a list of class "rlmm_tests" with
-#   ddf, beta, sigma, vcov; note: what the reader must be told;
+#   ddf, method (in words), beta, sigma, vcov;
 #   df(L): degrees of freedom for each row;
-#   joint(L): c(F, NumDF, DenDF) of all rows together, for L of full row rank, and rhs.
-fixed_tests <- function(object, ddf) {
+#   joint(L, rhs): F, NumDF, DenDF of all rows together, for L of full row rank, and the scale that
+#   is part of F.
+fixed_tests <- function(object, ddf, vcov = "model", cluster = NULL) {
   ddf <- match_ddf(ddf)
-  tests <- list(ddf = ddf, beta = object$beta, sigma = object$sigma, vcov = vcov(object))
-  if (length(object$beta) == 0L) ddf <- "none"
-  own <- switch(ddf,
+  vcov <- one_of(vcov, vcov_types, "vcov")
+  tests <- list(ddf = ddf, beta = object$beta, sigma = object$sigma, vcov = stats::vcov(object))
+  if (length(object$beta) == 0L) {
+    tests$ddf <- "none"
+    return(structure(c(tests, tests_without_df(tests)), class = "rlmm_tests"))
+  }
+  own <- if (vcov != "model") robust_tests(object, vcov, cluster, ddf) else switch(ddf,
     Satterthwaite = satterthwaite_tests(object),
     "Kenward-Roger" = kenward_roger_tests(object),
-    none = list(df = function(L) rep(Inf, nrow(L)), joint = function(L, rhs) {
-      c(wald_statistic(L, rhs, tests$beta, tests$vcov) / nrow(L), nrow(L), Inf)
-    })
+    none = tests_without_df(tests)
   )
-  structure(utils::modifyList(tests, own), class = "rlmm_tests")
+  tests[names(own)] <- own
+  structure(tests, class = "rlmm_tests")
+}
+
+tests_without_df <- function(tests) {
+  joint <- function(L, rhs) {
+    f_test(wald_statistic(L, rhs, tests$beta, tests$vcov) / nrow(L), nrow(L), Inf)
+  }
+  list(df = function(L) rep(Inf, nrow(L)), joint = joint)
+}
+
+f_test <- function(F, NumDF, DenDF, scale = 1) {
+  list(F = F * scale, NumDF = NumDF, DenDF = DenDF, scale = scale)
 }
 
 # A numeric matrix with a column for each coefficient.
 contrast_rows <- function(L, object) {
   p <- length(object$beta)
-  if (is.null(dim(L))) L <- matrix(L, nrow = 1L, dimnames = list(NULL, names(L)))
+  if (is.null(dim(L))) L <- t(as.matrix(L))
   if (!is.numeric(L) || length(dim(L)) != 2L || ncol(L) != p || !all(is.finite(L))) {
     stop_rlmm("bad_argument", paste0("'L' must be finite numbers, one column for each of the ", p,
       " coefficients ", quoted_list(names(object$beta))), column = "L")
@@ -141,35 +155,36 @@ t_table <- function(tests, L, rhs = 0, level = NULL) {
 }
 
 # The row of an analysis of variance for the hypothesis L beta = rhs; redundant rows of L do not
-# count.
+# count. Mean squares are those of F before it is scaled, as in lmerTest.
 f_row <- function(tests, L, rhs = 0) {
   reduced <- independent_rows(L, rhs)
-  if (nrow(reduced$L) == 0L) {
-    return(data.frame("Sum Sq" = NA_real_, "Mean Sq" = NA_real_, NumDF = 0L, DenDF = NA_real_,
-      "F value" = NA_real_, "Pr(>F)" = NA_real_, check.names = FALSE))
-  }
-  found <- tests$joint(reduced$L, reduced$rhs)
-  mean_square <- found[1L] * tests$sigma^2
-  data.frame("Sum Sq" = mean_square * found[2L], "Mean Sq" = mean_square,
-    NumDF = as.integer(found[2L]), DenDF = found[3L], "F value" = found[1L],
-    "Pr(>F)" = if (tests$ddf == "none") NA_real_ else
-      stats::pf(found[1L], found[2L], found[3L], lower.tail = FALSE), check.names = FALSE)
+  found <- if (nrow(reduced$L)) tests$joint(reduced$L, reduced$rhs) else f_test(NA, 0, NA)
+  mean_square <- found$F / found$scale * tests$sigma^2
+  p <- if (tests$ddf == "none") NA_real_ else
+    stats::pf(found$F, found$NumDF, found$DenDF, lower.tail = FALSE)
+  data.frame("Sum Sq" = mean_square * found$NumDF, "Mean Sq" = mean_square,
+    NumDF = as.integer(found$NumDF), DenDF = as.double(found$DenDF),
+    "F value" = as.double(found$F), "Pr(>F)" = p, check.names = FALSE)
 }
 
 # Rows that span the same hypothesis, and are independent.
 independent_rows <- function(L, rhs = 0) {
   rhs <- rep_len(rhs, nrow(L))
   size <- sqrt(rowSums(L^2))
-  keep <- size > 0
-  if (any(rhs[!keep] != 0)) stop_contradiction()
-  L <- L[keep, , drop = FALSE] / size[keep]
-  rhs <- rhs[keep] / size[keep]
-  if (nrow(L) < 2L) return(list(L = L, rhs = rhs))
-  decomposition <- qr(t(L), tol = 1e-9)
-  if (decomposition$rank == nrow(L)) return(list(L = L, rhs = rhs))
-  kept <- sort(decomposition$pivot[seq_len(decomposition$rank)])
-  weights <- qr.coef(qr(t(L[kept, , drop = FALSE])), t(L))
-  if (any(abs(crossprod(weights, rhs[kept]) - rhs) > 1e-8 * (1 + abs(rhs)))) stop_contradiction()
+  if (any(rhs[size == 0] != 0)) stop_contradiction()
+  kept <- which(size > 0)
+  if (length(kept) > 1L) {
+    unit <- t(L[kept, , drop = FALSE] / size[kept])
+    decomposition <- qr(unit, tol = 1e-9)
+    first <- sort(decomposition$pivot[seq_len(decomposition$rank)])
+    if (length(first) < length(kept)) {
+      weights <- qr.coef(qr(unit[, first, drop = FALSE]), unit)
+      values <- rhs[kept] / size[kept]
+      off <- drop(crossprod(weights, values[first])) - values
+      if (any(abs(off) > 1e-8 * (1 + abs(values)))) stop_contradiction()
+    }
+    kept <- kept[first]
+  }
   list(L = L[kept, , drop = FALSE], rhs = rhs[kept])
 }
 

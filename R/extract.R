@@ -7,17 +7,13 @@
 #'   as `NA`?
 #' @param REML Which criterion: that of restricted maximum likelihood (`TRUE`) or of maximum
 #'   likelihood (`FALSE`) at the estimates. By default the one that was fitted.
-#' @param correlation Accepted as in lme4 and not used: the result is always a plain matrix.
-#' @param sigm Residual standard deviation.
-#' @param full The covariance of random and fixed effects together, random effects first? Those
-#'   of the random effects are prediction errors, given theta.
 #' @param tol Singular is a term in which some combination of effects has a standard deviation
 #'   below `tol`, on the scale of the residual standard deviation and of the covariates.
 #' @param type Accepted as in lme4: prior and working weights are the same in a linear model.
 #' @param ... Not used.
 #' @return
-#' * `fixef()`: named vector of fixed-effects estimates. `vcov()`: their covariance matrix, a base
-#'   matrix. `sigma()`: residual standard deviation.
+#' * `fixef()`: named vector of fixed-effects estimates, see [vcov.rlmm()] for their covariance.
+#'   `sigma()`: residual standard deviation.
 #' * `logLik()`: class `logLik`, with `df` (fixed effects, entries of theta and sigma) and `nobs`;
 #'   `AIC()` and `BIC()` work from it. `deviance()`: minus twice the log-likelihood of maximum
 #'   likelihood. `REMLcrit()`: the REML criterion, also at estimates of maximum likelihood.
@@ -37,7 +33,6 @@
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' fixef(fit)
 #' sigma(fit)
-#' vcov(fit)
 #' logLik(fit)
 #' REMLcrit(fit)
 #' isSingular(fit)
@@ -56,16 +51,6 @@ fixef.rlmm <- function(object, add.dropped = FALSE, ...) {
 #' @importFrom stats sigma
 #' @export
 sigma.rlmm <- function(object, ...) object$sigma
-
-#' @rdname extract.rlmm
-#' @importFrom stats vcov
-#' @export
-vcov.rlmm <- function(object, correlation = TRUE, sigm = sigma(object), full = FALSE, ...) {
-  if (full) return(joint_covariance(object, sigm))
-  covariance <- if (length(object$beta)) sigm^2 * chol2inv(object$RX) else matrix(0, 0, 0)
-  dimnames(covariance) <- list(names(object$beta), names(object$beta))
-  covariance
-}
 
 n_parameters <- function(object) length(object$beta) + length(object$theta) + 1L
 

@@ -92,11 +92,13 @@ ngrps.default <- function(object, ...) hand_to_lme4("ngrps", object, ...)
 
 # Calls lme4's function of that name from outside this namespace: from inside, its dispatch
 # would find our default method again.
-hand_to_lme4 <- function(name, object, ...) {
-  if (!isS4(object) && !is.object(object) || !requireNamespace("lme4", quietly = TRUE)) {
+hand_to_lme4 <- function(name, object, ...) hand_to("lme4", name, object, ...)
+
+hand_to <- function(package, name, object, ...) {
+  if (!isS4(object) && !is.object(object) || !requireNamespace(package, quietly = TRUE)) {
     stop_rlmm("no_method", paste0(
       name, "() has no method for an object of class '", class(object)[1], "'"
     ))
   }
-  do.call(getExportedValue("lme4", name), list(object, ...), quote = TRUE, envir = globalenv())
+  do.call(getExportedValue(package, name), list(object, ...), quote = TRUE, envir = globalenv())
 }

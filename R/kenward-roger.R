@@ -21,10 +21,10 @@ kenward_roger_tests <- function(object) {
   joint <- function(L, rhs) {
     moments <- kenward_roger_moments(whitened_contrasts(object, L), pieces)
     found <- kenward_roger_scale(moments[[1L]], moments[[2L]], nrow(L))
-    F <- found$scale * wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
-    c(F, nrow(L), found$df)
+    F <- wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
+    f_test(F, nrow(L), found$df, found$scale)
   }
-  list(vcov = covariance, df = df, joint = joint)
+  list(method = "Kenward-Roger's method", vcov = covariance, df = df, joint = joint)
 }
 
 kenward_roger_pieces <- function(object) {

@@ -27,7 +27,9 @@ print.rlmm <- function(x, digits = max(3, getOption("digits") - 3), ranef.comp =
   invisible(x)
 }
 
-print_title <- function(REML) cat(fit_title(REML), " ['rlmm']\n", sep = "")
+print_title <- function(REML, tests = NULL) {
+  cat(paste(c(fit_title(REML), tests), collapse = ". "), " ['rlmm']\n", sep = "")
+}
 
 fit_title <- function(REML) {
   paste("Linear mixed model fit by", if (REML) "REML" else "maximum likelihood")

@@ -15,8 +15,11 @@ satterthwaite_tests <- function(object) {
     satterthwaite_df(log_gradients(pieces, Q), information, d)
   }
   joint <- function(L, rhs) fai_cornelius(L, rhs, object$beta, covariance, df)
-  note <- if (pieces$source == "average information") pieces$source
-  list(df = df, joint = joint, note = note)
+  method <- "Satterthwaite's method"
+  if (pieces$source == "average information") {
+    method <- paste0(method, " (by average information)")
+  }
+  list(method = method, df = df, joint = joint)
 }
 
 # d log v / d theta, one column for each contrast; NaN for one that is zero.
@@ -57,23 +60,24 @@ satterthwaite_df <- function(W, information, d) {
   df
 }
 
-# The F test of several contrasts (Fai and Cornelius 1996).
+# The F test of several contrasts, by the spectral decomposition of L V L' (Fai and Cornelius 1996).
 fai_cornelius <- function(L, rhs, beta, covariance, df) {
-  if (nrow(L) == 1L) {
-    F <- (sum(L * beta) - rhs)^2 / sum((L %*% covariance) * L)
-    return(c(F, 1, df(L)))
-  }
+  rhs <- rep_len(rhs, nrow(L))
   V <- L %*% covariance %*% t(L)
-  unit <- 1 / sqrt(diag(V))
-  parts <- eigen(V * outer(unit, unit), symmetric = TRUE)
-  rotated <- crossprod(parts$vectors, L * unit)
-  off <- drop(rotated %*% beta - crossprod(parts$vectors, rep_len(rhs, nrow(L)) * unit))
-  c(mean(off^2 / parts$values), nrow(L), joint_df(df(rotated)))
+  # the decomposition needs contrasts of similar size, or it loses the digits of the small ones
+  if (max(diag(V)) > 1e8 * min(diag(V))) {
+    unit <- 1 / sqrt(diag(V))
+    return(fai_cornelius(L * unit, rhs * unit, beta, covariance, df))
+  }
+  parts <- eigen(V, symmetric = TRUE)
+  off <- crossprod(parts$vectors, L %*% beta - rhs)
+  nu <- df(crossprod(parts$vectors, L))
+  f_test(mean(off^2 / parts$values), nrow(L), joint_df(nu))
 }
 
 joint_df <- function(nu) {
   q <- length(nu)
-  if (anyNA(nu)) return(NA_real_)
+  if (q == 1L || anyNA(nu)) return(mean(nu))
   if (any(nu <= 2)) return(2)
   # equal ones, but for rounding, leave 2 E / (E - q) without digits if they are large
   if (diff(range(nu)) < 1e-8 * mean(nu)) return(mean(nu))

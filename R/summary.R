@@ -1,10 +1,15 @@
 #' Summary of a fitted model
 #'
-#' The layout of lme4: the criterion, quantiles of the scaled residuals, variances of the random
-#' effects, and the fixed effects with standard errors and t values.
+#' The layout of lme4 and lmerTest: the criterion, quantiles of the scaled residuals, variances of
+#' the random effects, and the fixed effects with standard errors and t tests.
 #'
 #' @param object A model fitted by [rlmm()].
 #' @param x What `summary()` gives.
+#' @param ddf How degrees of freedom of the t tests are found: `"Satterthwaite"`, `"Kenward-Roger"`
+#'   or `"none"` (no degrees of freedom and no p values, as in lme4), see [rlmm-ddf].
+#' @param vcov Standard errors of the model (`"model"`), or robust ones (`"CR0"`, `"CR1"`, `"CR2"`),
+#'   see [vcov.rlmm()].
+#' @param cluster For robust standard errors, the clusters, see [vcov.rlmm()].
 #' @param correlation Show the correlation of the fixed effects? By default where there are at
 #'   most 12 of them, or as many as option `rlmm.summary.cor.max` says.
 #' @param digits Number of significant digits.
@@ -14,25 +19,32 @@
 #' @param show.resids Print the quantiles of the scaled residuals?
 #' @param ... Not used.
 #' @return A list of class `summary.rlmm` with components `methTitle`, `call`, `formula`,
-#'   `coefficients` (columns Estimate, Std. Error, t value), `sigma`, `vcov`, `varcor`, `AICtab`,
-#'   `logLik`, `ngrps`, `nobs`, `residuals` (scaled), `devcomp`, `isLmer`, `useScale`, `family`,
-#'   `link`, `fitMsgs`, `optinfo`, `dropped` and `correlation`.
+#'   `coefficients` (columns Estimate, Std. Error, df, t value, Pr(>|t|); without df and p for
+#'   `ddf = "none"`), `ddf`, `sigma`, `vcov` (that of the tests), `varcor`, `AICtab`, `logLik`,
+#'   `ngrps`, `nobs`, `residuals` (scaled), `devcomp`, `isLmer`, `useScale`, `family`, `link`,
+#'   `fitMsgs`, `optinfo`, `dropped` and `correlation`.
+#' @seealso [contest()] for other hypotheses, [anova.rlmm()] for terms.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' summary(fit)
 #' coef(summary(fit))
+#' coef(summary(fit, ddf = "Kenward-Roger"))
+#' coef(summary(fit, vcov = "CR2"))
 #' print(summary(fit), ranef.comp = "Variance", correlation = FALSE)
 #' @name summary.rlmm
 #' @export
-summary.rlmm <- function(object, correlation = NULL, ...) {
-  covariance <- vcov(object)
+summary.rlmm <- function(object, correlation = NULL,
+                         ddf = c("Satterthwaite", "Kenward-Roger", "none"), vcov = "model",
+                         cluster = NULL, ...) {
+  tests <- fixed_tests(object, ddf, vcov, cluster)
   if (is.null(correlation)) correlation <- length(object$beta) <= summary_correlation_limit()
   structure(list(
     methTitle = fit_title(object$REML), objClass = class(object), call = object$call,
-    formula = object$formula, coefficients = coefficient_table(fixef(object), covariance),
-    sigma = sigma(object), vcov = covariance, varcor = VarCorr(object), REML = object$REML,
-    AICtab = criterion_table(object), logLik = logLik(object), ngrps = ngrps(object),
-    nobs = nobs(object), residuals = residuals(object, type = "pearson", scaled = TRUE),
+    formula = object$formula, coefficients = coefficient_table(tests), ddf = tests$ddf,
+    method = tests$method, sigma = sigma(object), vcov = tests$vcov, varcor = VarCorr(object),
+    REML = object$REML, AICtab = criterion_table(object), logLik = logLik(object),
+    ngrps = ngrps(object), nobs = nobs(object),
+    residuals = residuals(object, type = "pearson", scaled = TRUE),
     devcomp = devcomp(object), isLmer = TRUE, useScale = TRUE, family = "gaussian",
     link = "identity", fitMsgs = object$optinfo$messages, optinfo = object$optinfo,
     dropped = object$dropped, correlation = correlation
@@ -41,9 +53,12 @@ summary.rlmm <- function(object, correlation = NULL, ...) {
 
 summary_correlation_limit <- function() getOption("rlmm.summary.cor.max", 12L)
 
-coefficient_table <- function(beta, covariance) {
-  se <- sqrt(diag(covariance))
-  cbind(Estimate = beta, `Std. Error` = se, `t value` = beta / se)
+# A table of all coefficients, named by them.
+coefficient_table <- function(tests) {
+  p <- length(tests$beta)
+  table <- t_table(tests, diag(p))
+  rownames(table) <- names(tests$beta)
+  table
 }
 
 #' @export
@@ -64,7 +79,7 @@ print.summary.rlmm <- function(x, digits = max(3, getOption("digits") - 3), corr
                                symbolic.cor = FALSE,
                                signif.stars = getOption("show.signif.stars"),
                                ranef.comp = c("Variance", "Std.Dev."), show.resids = TRUE, ...) {
-  print_title(x$REML)
+  print_title(x$REML, if (x$ddf != "none") paste0("t-tests use ", x$method))
   print_call(x$call, x$formula)
   cat("\n")
   print_criterion(x$AICtab, x$REML, digits = 1)
@@ -92,8 +107,10 @@ print_scaled_residuals <- function(r, digits) {
 print_coefficient_table <- function(table, digits, signif.stars) {
   if (nrow(table) == 0) return(cat("\nNo fixed effect coefficients\n"))
   cat("\nFixed effects:\n")
-  stats::printCoefmat(table, digits = digits, signif.stars = signif.stars,
-    tst.ind = match("t value", colnames(table)))
+  has_p <- "Pr(>|t|)" %in% colnames(table)
+  stats::printCoefmat(table, digits = digits, signif.stars = signif.stars, has.Pvalue = has_p,
+    P.values = has_p, cs.ind = 1:2, tst.ind = match("t value", colnames(table)),
+    dig.tst = max(1L, min(5L, digits - 1L)), zap.ind = match("df", colnames(table), nomatch = 0L))
 }
 
 print_fixed_correlation <- function(x, correlation, symbolic.cor) {
