@@ -35,3 +35,21 @@ mixture_p_value <- function(statistic, df) {
   }
   (upper(df - 1) + upper(df)) / 2
 }
+
+# A table with column Pr(>mixture). The method for class anova formats one p value only, the last;
+# the others follow, with a label for each row.
+print_with_mixture <- function(x, labels, digits, ...) {
+  mixture <- x[["Pr(>mixture)"]]
+  shown <- x
+  shown[["Pr(>mixture)"]] <- NULL
+  class(shown) <- c("anova", "data.frame")
+  print(shown, digits = digits, ...)
+  tests <- which(!is.na(mixture))
+  if (length(tests)) {
+    cat("\nTest of one variance, p value of the chi-squared mixture:\n")
+    p <- vapply(mixture[tests], format.pval, "", digits = max(1L, digits - 1L))
+    cat(paste0("  ", labels[tests], ": Pr(>mixture) ", ifelse(startsWith(p, "<"), p,
+      paste("=", p)), "\n"), sep = "")
+  }
+  invisible(x)
+}

@@ -5,7 +5,7 @@
 # A column that the columns before it explain up to this part is redundant.
 RANK_TOLERANCE <- 1e-8
 
-term_hypotheses <- function(object, type) {
+hypotheses_of_terms <- function(object, type) {
   terms <- attr(fixed_terms(object), "term.labels")
   X <- fixed_matrix(object)[used_rows(object$frame), , drop = FALSE]
   assign <- attr(fixed_matrix(object), "assign")

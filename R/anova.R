@@ -110,7 +110,7 @@ match_type <- function(type) {
 }
 
 anova_table <- function(object, type, tests) {
-  hypotheses <- term_hypotheses(object, type)
+  hypotheses <- hypotheses_of_terms(object, type)
   hypotheses <- hypotheses[vapply(hypotheses, nrow, 1L) > 0L]
   structure(tests_of_terms(tests, hypotheses), hypotheses = hypotheses,
     heading = paste0("Type ", type, " Analysis of Variance Table with ", tests$method))
@@ -198,24 +198,6 @@ comparison_heading <- function(models) {
 #' @rdname anova.rlmm
 #' @export
 print.rlmm_anova <- function(x, digits = max(getOption("digits") - 2L, 3L), ...) {
-  mixture <- x[["Pr(>mixture)"]]
-  if (!is.null(mixture)) {
-    # the method for class anova formats one p value only: the last
-    plain <- x
-    plain[["Pr(>mixture)"]] <- NULL
-    print_comparison(plain, digits, ...)
-    tests <- which(!is.na(mixture))
-    cat("\nTest of one variance, p value of the chi-squared mixture:\n")
-    p <- vapply(mixture[tests], format.pval, "", digits = max(1L, digits - 1L))
-    cat(paste0("  ", row.names(x)[tests - 1L], " in ", row.names(x)[tests], ": Pr(>mixture) ",
-      ifelse(startsWith(p, "<"), p, paste("=", p)), "\n"), sep = "")
-  } else {
-    print_comparison(x, digits, ...)
-  }
-  invisible(x)
-}
-
-print_comparison <- function(x, digits, ...) {
-  class(x) <- c("anova", "data.frame")
-  print(x, digits = digits, ...)
+  names <- row.names(x)
+  print_with_mixture(x, c("", paste(names[-length(names)], "in", names[-1L])), digits, ...)
 }

@@ -79,10 +79,10 @@ vcov_for_tests <- function(object, ddf = c("Satterthwaite", "Kenward-Roger", "no
 }
 
 # What all tests of one fit share, so that it is computed once: a list of class "rlmm_tests" with
-#   ddf, method (in words), beta, sigma, vcov;
+#   ddf, method (in words), note (what the reader must be told, if anything), beta, sigma, vcov;
 #   df(L): degrees of freedom for each row;
-#   joint(L, rhs): F, NumDF, DenDF of all rows together, for L of full row rank, and the scale that
-#   is part of F.
+#   joint(L, rhs): c(F, NumDF, DenDF) of all rows together, for L of full row rank, with the scale
+#   that is part of F as an attribute.
 fixed_tests <- function(object, ddf, vcov = "model", cluster = NULL) {
   ddf <- match_ddf(ddf)
   vcov <- one_of(vcov, vcov_types, "vcov")
@@ -108,7 +108,7 @@ tests_without_df <- function(tests) {
 }
 
 f_test <- function(F, NumDF, DenDF, scale = 1) {
-  list(F = F * scale, NumDF = NumDF, DenDF = DenDF, scale = scale)
+  structure(c(F * scale, NumDF, DenDF), scale = scale)
 }
 
 # A numeric matrix with a column for each coefficient.
@@ -159,12 +159,12 @@ t_table <- function(tests, L, rhs = 0, level = NULL) {
 f_row <- function(tests, L, rhs = 0) {
   reduced <- independent_rows(L, rhs)
   found <- if (nrow(reduced$L)) tests$joint(reduced$L, reduced$rhs) else f_test(NA, 0, NA)
-  mean_square <- found$F / found$scale * tests$sigma^2
+  mean_square <- found[1L] / attr(found, "scale") * tests$sigma^2
   p <- if (tests$ddf == "none") NA_real_ else
-    stats::pf(found$F, found$NumDF, found$DenDF, lower.tail = FALSE)
-  data.frame("Sum Sq" = mean_square * found$NumDF, "Mean Sq" = mean_square,
-    NumDF = as.integer(found$NumDF), DenDF = as.double(found$DenDF),
-    "F value" = as.double(found$F), "Pr(>F)" = p, check.names = FALSE)
+    stats::pf(found[1L], found[2L], found[3L], lower.tail = FALSE)
+  data.frame("Sum Sq" = mean_square * found[2L], "Mean Sq" = mean_square,
+    NumDF = as.integer(found[2L]), DenDF = found[3L], "F value" = found[1L], "Pr(>F)" = p,
+    check.names = FALSE)
 }
 
 # Rows that span the same hypothesis, and are independent.

@@ -15,11 +15,9 @@ satterthwaite_tests <- function(object) {
     satterthwaite_df(log_gradients(pieces, Q), information, d)
   }
   joint <- function(L, rhs) fai_cornelius(L, rhs, object$beta, covariance, df)
-  method <- "Satterthwaite's method"
-  if (pieces$source == "average information") {
-    method <- paste0(method, " (by average information)")
-  }
-  list(method = method, df = df, joint = joint)
+  note <- if (pieces$source == "average information") "by average information"
+  method <- paste0("Satterthwaite's method", if (length(note)) paste0(" (", note, ")"))
+  list(method = method, note = note, df = df, joint = joint)
 }
 
 # d log v / d theta, one column for each contrast; NaN for one that is zero.
