@@ -12,6 +12,12 @@ rust_at <- function(model, theta, hessian) .Call(wrap__rust_at, model, theta, he
 # Conditional covariances of the random effects, divided by sigma squared.
 rust_cond_var <- function(model, theta) .Call(wrap__rust_cond_var, model, theta)
 
+# What Satterthwaite's degrees of freedom are made of.
+rust_satterthwaite <- function(model, theta) .Call(wrap__rust_satterthwaite, model, theta)
+
+# What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
+rust_kenward_roger <- function(model, theta, bytes) .Call(wrap__rust_kenward_roger, model, theta, bytes)
+
 # Fit each column of a matrix on one design; rows where a response is NaN are left out of its fit.
 rust_refit_columns <- function(x, columns, y, weights, offset, terms, reml, threads, responses, settings) .Call(wrap__rust_refit_columns, x, columns, y, weights, offset, terms, reml, threads, responses, settings)
 
@@ -26,9 +32,4 @@ rust_bootstrap_cases <- function(x, columns, y, weights, offset, terms, reml, th
 
 # The rows, from one, of a sample of cases, and the number of the copy that each belongs to.
 rust_case_rows <- function(draw, seed, replicate) .Call(wrap__rust_case_rows, draw, seed, replicate)
-# What Satterthwaite's degrees of freedom are made of.
-rust_satterthwaite <- function(model, theta) .Call(wrap__rust_satterthwaite, model, theta)
-
-# What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
-rust_kenward_roger <- function(model, theta, bytes) .Call(wrap__rust_kenward_roger, model, theta, bytes)
 
