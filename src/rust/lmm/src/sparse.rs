@@ -104,8 +104,24 @@ impl Pattern {
         }
     }
 
+    /// Memory for [`Pattern::cholesky`].
+    pub fn memory(&self) -> Result<MemBuffer, LmmError> {
+        let scratch = self
+            .symbolic
+            .factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default());
+        MemBuffer::try_new(scratch).map_err(|_| LmmError::Memory {
+            bytes: scratch.size_bytes() as u128,
+            what: "the sparse factorisation".into(),
+        })
+    }
+
     /// Numerical factor of the matrix with the values `a` (in the order of the pattern).
-    pub fn cholesky(&self, a: &[f64], l: &mut [f64]) -> Result<(), LmmError> {
+    pub fn cholesky(
+        &self,
+        a: &[f64],
+        l: &mut [f64],
+        memory: &mut MemBuffer,
+    ) -> Result<(), LmmError> {
         let pattern = SymbolicSparseColMatRef::new_checked(
             self.n,
             self.n,
@@ -113,13 +129,6 @@ impl Pattern {
             None,
             &self.rows,
         );
-        let scratch = self
-            .symbolic
-            .factorize_numeric_llt_scratch::<f64>(Par::Seq, Default::default());
-        let mut memory = MemBuffer::try_new(scratch).map_err(|_| LmmError::Memory {
-            bytes: scratch.size_bytes() as u128,
-            what: "the sparse factorisation".into(),
-        })?;
         self.symbolic
             .factorize_numeric_llt(
                 l,
@@ -127,7 +136,7 @@ impl Pattern {
                 Side::Lower,
                 Default::default(),
                 Par::Seq,
-                MemStack::new(&mut memory),
+                MemStack::new(memory),
                 Default::default(),
             )
             .map(|_| ())
@@ -232,8 +241,9 @@ mod tests {
         let (a, values, dense) = bordered(n);
         let pattern = Pattern::with_threshold(&a, threshold).expect("analysed");
         let mut l = vec![0.0; pattern.factor_len()];
+        let mut memory = pattern.memory().expect("memory");
         pattern
-            .cholesky(&values, &mut l)
+            .cholesky(&values, &mut l, &mut memory)
             .expect("positive definite");
         let mut z = vec![0.0; pattern.factor_len()];
         let progress = Progress::default();

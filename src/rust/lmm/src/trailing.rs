@@ -5,6 +5,7 @@
 //! pattern of B. Two storages, one interface: a dense matrix, or node blocks where nodes share
 //! rows. In both, the entries of a column start at its node's diagonal block, which is kept full.
 
+use faer::dyn_stack::MemBuffer;
 use rayon::prelude::*;
 
 use crate::blocks::Blocks;
@@ -50,7 +51,6 @@ pub struct Trailing {
 }
 
 /// Everything that changes with lambda.
-#[derive(Default, Clone)]
 pub struct TrailingWork {
     /// B, and after [`Trailing::invert`] P on the pattern of B: never needed together.
     pub values: Vec<f64>,
@@ -59,6 +59,8 @@ pub struct TrailingWork {
     /// Sparse storage: C on the pattern of B, and its lower triangle as the factorisation wants it.
     c: Vec<f64>,
     lower: Vec<f64>,
+    /// Sparse storage: what the factorisation needs beside.
+    memory: Option<MemBuffer>,
     /// Sparse storage: C^-1 in the factor's storage.
     inverse: Vec<f64>,
     /// Diagonal blocks of B, one after another.
@@ -233,6 +235,10 @@ impl Trailing {
             factor: allocate(factor)?,
             c: allocate(c)?,
             lower: allocate(lower)?,
+            memory: match &self.storage {
+                Storage::Dense => None,
+                Storage::Sparse(s) => Some(s.pattern.memory()?),
+            },
             inverse: allocate(inverse)?,
             blocks: allocate(blocks)?,
             inverse_blocks: allocate(blocks)?,
@@ -423,7 +429,9 @@ impl Trailing {
                 for (v, &from) in work.lower.iter_mut().zip(&s.lower) {
                     *v = work.c[from];
                 }
-                s.pattern.cholesky(&work.lower, &mut work.factor)?;
+                if let Some(memory) = &mut work.memory {
+                    s.pattern.cholesky(&work.lower, &mut work.factor, memory)?;
+                }
                 Ok(s.pattern.log_determinant(&work.factor))
             }
         }
