@@ -7,6 +7,7 @@ RANK_TOLERANCE <- 1e-8
 
 hypotheses_of_terms <- function(object, type) {
   terms <- attr(fixed_terms(object), "term.labels")
+  if (length(terms) == 0L) return(list())
   X <- fixed_matrix(object)[used_rows(object$frame), , drop = FALSE]
   assign <- attr(fixed_matrix(object), "assign")
   rows <- switch(type,
@@ -31,6 +32,7 @@ hypotheses_of_terms <- function(object, type) {
 # squares. With X = Q R in that order, L is the term's rows of R (forward Doolittle).
 adjusted_hypotheses <- function(X, assign, before) {
   R <- triangle_of(X)
+  size <- sqrt(colSums(R^2))
   lapply(seq_along(before), function(k) {
     own <- which(assign == k)
     first <- which(assign %in% c(0L, before[[k]]))
@@ -40,7 +42,8 @@ adjusted_hypotheses <- function(X, assign, before) {
     adjusted <- adjusted[length(first) + seq_along(own), , drop = FALSE]
     L <- matrix(0, length(own), length(assign))
     L[, order] <- adjusted / adjusted[cbind(seq_along(own), length(first) + seq_along(own))]
-    L[abs(L) < 1e-12] <- 0
+    # rounding, in the units of the columns
+    L[abs(L) * size[own] < 1e-12 * rep(size, each = length(own))] <- 0
     L
   })
 }

@@ -66,7 +66,7 @@ clusters_of_formula <- function(object, formula) {
     known <- grouping_factors(object)
     if (name %in% names(object$frame)) return(as.vector(object$frame[[name]]))
     if (name %in% names(known)) return(as.integer(known[[name]]))
-    if (is.null(data)) data <<- cluster_data(object)
+    if (is.null(data)) data <<- cluster_data(object, environment(formula))
     found <- tryCatch(eval(str2lang(name), data, environment(formula)), error = function(e) {
       stop_rlmm("cluster", paste0("the cluster '", name,
         "' is neither in the model nor in its data"), column = name)
@@ -80,14 +80,12 @@ clusters_of_formula <- function(object, formula) {
   stats::setNames(values, labels)
 }
 
-# The data of the call, with the rows of the frame where `subset` left some out.
-cluster_data <- function(object) {
-  data <- getData(object)
-  if (nrow(data) != nrow(object$frame)) {
-    at <- match(row.names(object$frame), row.names(data))
-    if (!anyNA(at)) data <- data[at, , drop = FALSE]
-  }
-  data
+# The data of the call as they are where the clusters are named, with the rows of the frame.
+cluster_data <- function(object, env) {
+  data <- tryCatch(eval(object$call$data, env), error = function(e) NULL)
+  if (!is.data.frame(data)) return(object$frame)
+  at <- match(row.names(object$frame), row.names(data))
+  if (anyNA(at)) object$frame else data[at, , drop = FALSE]
 }
 
 check_clusters <- function(codes, groups) {

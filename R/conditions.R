@@ -25,9 +25,10 @@
 #' Kinds that concern what is asked of a fit: `unknown_name`, `no_method`; `newdata`, `newparams`,
 #' `re_form`, `new_levels`, `missing_group` (prediction and simulation); `different_data`,
 #' `different_response`, `not_nested`, `comparison`, `reml_comparison`, `reml_deviance` (comparing
-#' models); `ddf` (degrees of freedom that cannot be had), `not_estimable`, `cluster` (tests of
-#' the fixed effects); `better_optimum` (a search from other starts found a lower criterion);
-#' `missing_package`, `no_counterpart` (another package is needed, or has no such model).
+#' models); `ddf` (degrees of freedom that cannot be had), `not_estimable`, `cluster`,
+#' `redundant_columns` (tests of the fixed effects); `better_optimum` (a search from other starts
+#' found a lower criterion); `missing_package`, `no_counterpart` (another package is needed, or has
+#' no such model).
 #' @name rlmm-conditions
 #' @examples
 #' tryCatch(

@@ -128,15 +128,18 @@ whitened_contrasts <- function(object, L) {
   backsolve(object$RX, t(L), transpose = TRUE)
 }
 
+# (L beta - rhs)'(L V L')^-1 (L beta - rhs), on unit diagonal as contrasts can have very different
+# scales; NA where a robust covariance of few clusters is singular.
 wald_statistic <- function(L, rhs, beta, covariance) {
-  off <- L %*% beta - rhs
-  sum(off * solve_scaled(L %*% covariance %*% t(L), off))
-}
-
-# On unit diagonal: the contrasts can have very different scales.
-solve_scaled <- function(A, b) {
-  unit <- 1 / sqrt(diag(A))
-  unit * solve(A * outer(unit, unit), unit * b)
+  V <- L %*% covariance %*% t(L)
+  unit <- 1 / sqrt(diag(V))
+  R <- tryCatch(chol(V * outer(unit, unit)), error = function(e) NULL)
+  if (is.null(R) || min(diag(R)) < 1e-7) {
+    warn_rlmm("ddf", paste("there is no joint test of", nrow(L), "contrasts: the covariance of",
+      "their estimates is singular"))
+    return(NA_real_)
+  }
+  sum(backsolve(R, unit * (L %*% beta - rhs), transpose = TRUE)^2)
 }
 
 # Estimates and t tests of the rows of L.

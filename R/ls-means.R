@@ -48,8 +48,8 @@ ls_means.rlmm <- function(model, which = NULL, level = 0.95,
   means <- lapply(terms, mean_functions, model = model)
   if (pairwise) means <- lapply(means, all_differences)
   tests <- fixed_tests(model, ddf, vcov, cluster)
-  tables <- lapply(means, function(L) each_table(tests, hypothesis(model, L, TRUE), 0, level))
-  structure(do.call(rbind, unname(tables)), hypotheses = means, response = names(model$frame)[1L],
+  table <- each_table(tests, hypothesis(model, do.call(rbind, unname(means)), TRUE), 0, level)
+  structure(table, hypotheses = means, response = names(model$frame)[1L],
     confidence_level = level, ddf = tests$ddf, method = tests$method,
     heading = "Least Squares Means table:\n", class = c("rlmm_ls_means", "ls_means", "data.frame"))
 }

@@ -29,9 +29,10 @@
 #' ranova(fit, reduce.terms = FALSE)
 #' @export
 ranova <- function(model, reduce.terms = TRUE, ...) {
-  if (!inherits(model, "rlmm")) {
+  if (inherits(model, "merMod")) {
     return(hand_to("lmerTest", "ranova", model, reduce.terms = reduce.terms, ...))
   }
+  check_fit(model, "ranova")
   check_flag(reduce.terms, "reduce.terms")
   table <- random_deletions(model, reduce.terms)
   structure(table, heading = c("ANOVA-like table for random-effects: Single term deletions",

@@ -79,12 +79,12 @@ robust_df <- function(l, moments) {
 # that has the total variance of L V L' (Pustejovsky and Tipton 2018, section 3).
 hotelling <- function(L, rhs, beta, covariance, moments) {
   q <- nrow(L)
-  F <- wald_statistic(L, rhs, beta, covariance) / q
   eta <- wishart_df(L, moments)
   if (!is.finite(eta) || eta <= q - 1) {
     warn_rlmm("ddf", paste("there are too few clusters for a joint test of", q, "contrasts"))
     return(f_test(NA_real_, q, NA_real_))
   }
+  F <- wald_statistic(L, rhs, beta, covariance) / q
   f_test(F, q, eta - q + 1, (eta - q + 1) / eta)
 }
 

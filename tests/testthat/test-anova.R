@@ -11,7 +11,7 @@ expect_same_table <- function(ours, theirs, tolerance = 1e-5) {
 test_that("the table of one model is lme4's", {
   for (name in c("slope", "weighted", "offset", "exclude", "deficient", "poly", "three", "cake",
     "penicillin", "pastes")) {
-    ours <- anova(our_fit(name))
+    ours <- anova(our_fit(name), ddf = "none")
     theirs <- anova(lme4_fit(name))
     expect_equal(attr(ours, "heading"), attr(theirs, "heading"))
     expect_equal(row.names(ours), row.names(theirs), label = name)
@@ -31,12 +31,14 @@ test_that("sequential sums of squares follow from generalised least squares", {
     y <- backsolve(R, d$Reaction, transpose = TRUE)
     sum(qr.resid(qr(W), y)^2)
   }
-  expect_equal(anova(fit)[["Sum Sq"]], rss(matrix(1, 180)) - rss(cbind(1, d$Days)))
+  expect_equal(anova(fit, ddf = "none")[["Sum Sq"]], rss(matrix(1, 180)) - rss(cbind(1, d$Days)))
 })
 
 test_that("a model without fixed effects or with the intercept alone has an empty table", {
-  expect_equal(nrow(anova(our_fit("penicillin"))), 0)
-  expect_equal(nrow(anova(rlmm(Reaction ~ 0 + (1 | Subject), sleepstudy))), 0)
+  for (ddf in ddf_methods) {
+    expect_equal(nrow(anova(our_fit("penicillin"), ddf = ddf)), 0)
+    expect_equal(nrow(anova(rlmm(Reaction ~ 0 + (1 | Subject), sleepstudy), ddf = ddf)), 0)
+  }
 })
 
 # Pairs of models, smaller first; `data` as in method_models.
@@ -140,7 +142,8 @@ test_that("models of other data or another response are refused", {
   expect_rlmm_error(anova(fit, lm(y ~ Days, d)), "different_response")
   expect_rlmm_error(anova(fit, glm(Reaction ~ Days, data = d)), "bad_argument", "glm")
   expect_rlmm_error(anova(fit, 3), "bad_argument", "argument 2", "numeric")
-  expect_rlmm_error(anova(fit, type = 3), "bad_argument", "'type'")
+  expect_rlmm_error(anova(fit, type = 4), "bad_argument", "'type'")
+  expect_rlmm_error(anova(fit, tipe = 3), "bad_argument", "'tipe'")
   expect_rlmm_error(anova(fit, fit, refit = 2), "bad_argument", "'refit'")
   expect_rlmm_error(anova(fit, fit, model.names = "a"), "bad_argument", "'model.names'")
 })

@@ -69,3 +69,34 @@ test_that("extractAIC is that of maximum likelihood", {
   }
   expect_equal(extractAIC(our_fit("slope_ml"), k = 3)[2], AIC(our_fit("slope_ml"), k = 3))
 })
+
+test_that("F tests are lmerTest's", {
+  for (name in c("cake", "Machines", "Oats", "dietox")) {
+    fits <- df_fits(name)
+    for (ddf in c("Satterthwaite", "Kenward-Roger")) {
+      ours <- drop1(fits$ours, ddf = ddf)
+      theirs <- drop1(fits$theirs, ddf = ddf)
+      expect_equal(dimnames(ours), dimnames(theirs))
+      expect_equal(as.matrix(ours), as.matrix(theirs), tolerance = 1e-4, label = paste(name, ddf))
+      expect_equal(attr(ours, "heading")[1:2], attr(theirs, "heading")[1:2])
+    }
+  }
+})
+
+test_that("F tests do not depend on contrasts, and take a scope and a covariance", {
+  d <- model_data("cake")
+  fits <- lapply(list(NULL, list(recipe = "contr.sum", temperature = "contr.helmert")), function(own) {
+    rlmm(angle ~ recipe + temperature + (1 | recipe:replicate), d, contrasts = own)
+  })
+  expect_equal(drop1(fits[[1]], test = "F")[["F value"]], drop1(fits[[2]], test = "F")[["F value"]])
+  table <- drop1(our_fit("cake"), scope = c("recipe", "recipe:temperature"), test = "F")
+  # the columns of a main effect lie within those of its interaction
+  expect_equal(table$NumDF, c(0, 10))
+  expect_true(is.na(table["recipe", "F value"]))
+  expect_equal(drop1(fits[[1]], test = "F", vcov = "CR1")["recipe", "F value"],
+    contest(fits[[1]], diag(8)[2:3, ], vcov = "CR1")[["F value"]])
+  expect_equal(names(drop1(fits[[1]], ddf = "none")), names(drop1(fits[[1]])))
+  zero <- rlmm(Reaction ~ 0 + Days + (1 | Subject), sleepstudy)
+  expect_equal(drop1(zero, test = "F")[["F value"]], coef(summary(zero))[, "t value"]^2,
+    ignore_attr = TRUE)
+})
