@@ -86,7 +86,7 @@ plot.rlmm_boot <- function(x, parm = NULL, level = 0.95, type = "perc", ...) {
     as.table = TRUE, xlab = NULL, ylab = NULL, breaks = NULL, nint = bins_for(nrow(x$t)),
     type = "density", between = list(x = 0.5, y = 0.5),
     scales = list(x = list(relation = "free"), y = list(relation = "free", draw = FALSE)),
-    par.settings = plot_theme(), par.strip.text = list(cex = 0.85), panel = function(x, ...) {
+    par.settings = plot_theme(), par.strip.text = list(cex = 0.85, lines = 1.3), panel = function(x, ...) {
       panel_samples(x, estimates[[lattice::packet.number()]], limits[lattice::packet.number(), ],
         ...)
     }), ...)

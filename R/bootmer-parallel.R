@@ -67,7 +67,8 @@ run_on_cluster <- function(ranges, worker, where) {
   if (is.null(cl)) {
     cl <- parallel::makePSOCKcluster(where$workers)
     on.exit(parallel::stopCluster(cl))
-    parallel::clusterCall(cl, .libPaths, .libPaths())
+    set_paths <- substitute(.libPaths(paths), list(paths = .libPaths()))
+    parallel::clusterCall(cl, eval, set_paths, globalenv())
   }
   parallel::parLapply(cl, ranges, worker)
 }

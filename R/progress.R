@@ -7,7 +7,7 @@
 progress_reporter <- function(steps, how = "auto", width = 30L, available = has_progressr()) {
   if (how == "none" || steps < 2L) return(function(done) invisible())
   if (how == "auto" && available) {
-    signal <- progressr::progressor(steps = steps, auto_finish = FALSE, on_exit = FALSE)
+    signal <- progressr::progressor(steps = steps, on_exit = FALSE)
     return(function(done) signal(amount = done))
   }
   if (how == "auto" && !interactive()) return(function(done) invisible())
