@@ -93,7 +93,7 @@ test_that("plans of the future package give the local result", {
   here <- bootMer(fit, function(m) Sys.getpid(), nsim = 2, seed = 2, parallel = "no")$t
   expect_true(all(here == Sys.getpid()))
 
-  cluster <- parallelly::makeClusterPSOCK("localhost", rscript_libs = .libPaths())
+  cluster <- future::makeClusterPSOCK("localhost", rscript_libs = .libPaths())
   on.exit(parallel::stopCluster(cluster), add = TRUE, after = FALSE)
   future::plan(future::cluster, workers = cluster)
   expect_same()

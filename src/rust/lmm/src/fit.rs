@@ -9,6 +9,7 @@ use crate::estimates::{conditional_covariance, user_fixed_effects, user_random_e
 use crate::lambda::{condition, from_theta, to_theta, uncondition};
 use crate::model::Model;
 use crate::optimize::{evaluate, lowest_direction, scale, search, Found, Work};
+use crate::pls::Pls;
 use crate::progress::{Progress, Step};
 use crate::small::{axpy, dot, eigen, lower_factor, multiply, multiply_transpose};
 use crate::start::start;
@@ -381,32 +382,35 @@ fn second_derivatives(
 
 /// The user's quantities at the point of `work`.
 fn describe(model: &Model, work: &Work, conditioned: &[f64]) -> Solution {
-    let Work {
-        pls,
-        derivatives: d,
-        ..
-    } = work;
-    let theta = uncondition(&model.terms, conditioned);
+    let mut solution = without_effects(model, &work.pls, conditioned);
+    solution.gradient = user_gradient(model, &work.derivatives, &solution.theta);
+    solution.u = user_random_effects(model, &work.derivatives, &solution.theta);
+    let [.., wrss, ussq, pwrss] = &mut solution.parts;
+    *ussq = dot(&solution.u, &solution.u);
+    *wrss = *pwrss - *ussq;
+    solution
+}
+
+/// Those that need no derivatives: random effects and gradient are empty, their sums of squares NaN.
+pub(crate) fn without_effects(model: &Model, pls: &Pls, conditioned: &[f64]) -> Solution {
     let (beta, rx) = user_fixed_effects(model, pls);
-    let u = user_random_effects(model, d, &theta);
     let pwrss = pls.pwrss * model.fixed.y_scale * model.fixed.y_scale;
-    let ussq = dot(&u, &u);
     Solution {
-        gradient: user_gradient(model, d, &theta),
+        theta: uncondition(&model.terms, conditioned),
         criterion: value(model, pls, model.reml),
         criteria: (value(model, pls, true), value(model, pls, false)),
         parts: [
             pls.log_determinant,
             log_det_rx2(model, pls),
-            pwrss - ussq,
-            ussq,
+            f64::NAN,
+            f64::NAN,
             pwrss,
         ],
         sigma: (pwrss / model.denominator()).sqrt(),
+        gradient: Vec::new(),
         hessian: None,
-        theta,
+        u: Vec::new(),
         beta,
-        u,
         rx,
     }
 }

@@ -18,9 +18,10 @@
 //! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`mod@fit`]:
 //!    the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
-//!    [`workers`]: many fits on a few threads; [`bootstrap`]: samples and their fits.
-//! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`]): degrees of freedom for
-//!    tests of the fixed effects.
+//!    [`workers`]: many fits on a few threads; `warm`: fits near their start; [`bootstrap`]:
+//!    samples and their fits.
+//! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`]): degrees of
+//!    freedom for tests of the fixed effects.
 
 #![warn(missing_docs)]
 
@@ -60,6 +61,7 @@ mod supernodal;
 pub mod term;
 pub mod trace;
 pub mod trailing;
+mod warm;
 pub mod workers;
 
 pub use error::LmmError;

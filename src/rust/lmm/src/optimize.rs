@@ -28,7 +28,7 @@ const FIRST_RADIUS: f64 = 1.0;
 /// A radius below this means that no step lowers the criterion.
 const LAST_RADIUS: f64 = 1e-12;
 /// Relative size of rounding in the criterion.
-const ROUNDING: f64 = 2e-14;
+pub(crate) const ROUNDING: f64 = 2e-14;
 /// Eigenvalues below this part of the largest are treated as that large.
 const FLAT: f64 = 1e-10;
 
@@ -176,7 +176,7 @@ fn scaled_gradient(gradient: &[f64], scale: &[f64]) -> f64 {
 }
 
 /// The scaled quadratic model at a point, in the basis of its eigenvectors.
-struct Quadratic {
+pub(crate) struct Quadratic {
     scale: Vec<f64>,
     values: Vec<f64>,
     vectors: Vec<f64>,
@@ -184,7 +184,7 @@ struct Quadratic {
 }
 
 impl Quadratic {
-    fn new(gradient: &[f64], hessian: &[f64], scale: Vec<f64>) -> Option<Quadratic> {
+    pub(crate) fn new(gradient: &[f64], hessian: &[f64], scale: Vec<f64>) -> Option<Quadratic> {
         let k = gradient.len();
         let scaled: Vec<f64> = (0..k * k)
             .map(|i| hessian[i] * scale[i % k] * scale[i / k])
@@ -208,6 +208,11 @@ impl Quadratic {
         0.5 * terms.map(|(g, w)| g * g / w.abs().max(floor)).sum::<f64>()
     }
 
+    /// Whether no eigenvalue is negative but by rounding.
+    pub(crate) fn is_convex(&self) -> bool {
+        self.values[0] >= -CONVEX * norm(&self.values)
+    }
+
     fn step_at(&self, shift: f64) -> Vec<f64> {
         self.slopes
             .iter()
@@ -218,7 +223,7 @@ impl Quadratic {
 
     /// Minimiser within the radius: the step in the unscaled coordinates, the decrease that it
     /// promises, and its scaled length.
-    fn minimise(&self, radius: f64) -> (Vec<f64>, f64, f64) {
+    pub(crate) fn minimise(&self, radius: f64) -> (Vec<f64>, f64, f64) {
         let lowest = self.values[0];
         let largest = self.values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let floor = (FLAT * largest).max(f64::MIN_POSITIVE);
@@ -376,8 +381,7 @@ impl Solver<Objective<'_>, SearchState> for TrustRegion {
                 None,
             ));
         };
-        let convex = quadratic.values[0] >= -CONVEX * norm(&quadratic.values);
-        if quadratic.decrement() <= self.tolerance && convex {
+        if quadratic.decrement() <= self.tolerance && quadratic.is_convex() {
             return Ok((
                 state.terminate_with(TerminationReason::SolverConverged),
                 None,

@@ -11,6 +11,7 @@ use crate::response::{Design, Refitter};
 use crate::small::{dot, eigen, multiply, multiply_transpose, norm, transpose};
 use crate::subset::{Selection, Subset};
 use crate::term::Term;
+use crate::trace::is_cheap;
 use crate::workers::run_jobs;
 
 /// A standard deviation below this part of the residual one is zero.
@@ -55,7 +56,17 @@ pub struct Wanted {
 impl Refit {
     /// Summarise a fit of `model`.
     pub fn new(model: &Model, fit: Fit, wanted: &Wanted) -> Result<Refit, LmmError> {
-        let mut solution = fit.solution;
+        let certificate = (fit.certificate.certified, fit.certificate.text);
+        Refit::summary(model, fit.solution, wanted, fit.trace.len(), certificate)
+    }
+
+    fn summary(
+        model: &Model,
+        mut solution: Solution,
+        wanted: &Wanted,
+        evaluations: usize,
+        certificate: (bool, String),
+    ) -> Result<Refit, LmmError> {
         let numbers = [solution.criterion, solution.sigma];
         let mut all = numbers.iter().chain(&solution.beta).chain(&solution.theta);
         if !all.all(|v| v.is_finite()) {
@@ -80,8 +91,8 @@ impl Refit {
             singular,
             n: model.n,
             levels: model.factors.iter().map(|f| f.levels).collect(),
-            evaluations: fit.trace.len(),
-            certificate: (fit.certificate.certified, fit.certificate.text),
+            evaluations,
+            certificate,
         })
     }
 }
@@ -133,9 +144,23 @@ pub fn own_failure(outcome: Outcome) -> Result<Outcome, LmmError> {
     }
 }
 
-/// Fit one response on a design.
+/// Fit one response on a design. Where second derivatives are dear and only fixed effects and
+/// variances are wanted, a start that is near the optimum saves work.
 pub fn refit(refitter: &mut Refitter, y: &[f64], wanted: &Wanted, progress: &Progress) -> Outcome {
-    let fit = refitter.fit(y, &wanted.settings, &progress.part())?;
+    let own = progress.part();
+    let mut settings = wanted.settings.clone();
+    let near = !wanted.effects && !is_cheap(refitter.model());
+    if let (true, Some(start)) = (near, &wanted.settings.start) {
+        match refitter.fit_near(y, start, &own)? {
+            Ok(solution) => {
+                let certificate = (true, "local optimum, certified".to_string());
+                let (model, evaluations) = (refitter.model(), own.evaluations());
+                return Refit::summary(model, solution, wanted, evaluations, certificate);
+            }
+            Err(theta) => settings.start = Some(theta),
+        }
+    }
+    let fit = refitter.fit(y, &settings, &own)?;
     Refit::new(refitter.model(), fit, wanted)
 }
 

@@ -279,3 +279,75 @@ fn samples_of_cases_and_the_jackknife_are_fits_of_those_rows() {
         assert_eq!(fit.levels[data.terms[nested].factor], 3);
     }
 }
+
+/// Crossed factors with a sparse trailing block, where second derivatives are dear.
+fn large_data(seed: u64) -> Data {
+    let plan = common::Plan {
+        n: 1500,
+        reml: true,
+        weights: seed % 2 == 0,
+        offset: false,
+        terms: &[(0, 400, 1), (1, 250, 1)],
+        nested: false,
+    };
+    random_design(seed, plan)
+}
+
+#[test]
+fn fits_near_their_start_are_those_of_the_search() {
+    for seed in 0..4 {
+        let data = large_data(seed);
+        let design = Design::new(&data.data(), &Default::default()).expect("valid");
+        assert_eq!(design.model().trailing.kind(), "sparse");
+        // the second one has replicates on the boundary
+        let small = [0.7, 0.06][seed as usize % 2];
+        let plan = Plan {
+            mean: vec![1.0; data.n],
+            theta: vec![0.5, small],
+            sigma: 2.0,
+            drawn: vec![true; 2],
+            source: Source::Normal,
+        };
+        let run = |effects| {
+            let settings = lmm::fit::Settings {
+                start: Some(plan.theta.clone()),
+                ..Default::default()
+            };
+            let wanted = Wanted {
+                settings,
+                effects,
+                scales: vec![vec![1.0]; 2],
+            };
+            let range = Range {
+                seed,
+                first: 0,
+                count: 25,
+            };
+            bootstrap(&design, &plan, &wanted, range, &Default::default()).expect("runs")
+        };
+        let (searched, near) = (run(true), run(false));
+        let mut evaluations = [0, 0];
+        for (a, b) in searched.iter().zip(&near) {
+            let (a, b) = (
+                a.outcome.as_ref().expect("fits"),
+                b.outcome.as_ref().expect("fits"),
+            );
+            let gap = b.solution.criterion - a.solution.criterion;
+            assert!(gap < 3e-8, "{gap}");
+            assert!(common::distance(&a.solution.theta, &b.solution.theta) < 1e-4 || gap < -1e-8);
+            assert!(common::distance(&a.solution.beta, &b.solution.beta) < 1e-6 || gap < -1e-8);
+            assert_eq!(a.singular, b.singular);
+            assert!(b.certificate.0);
+            evaluations[0] += a.evaluations;
+            evaluations[1] += b.evaluations;
+        }
+        // a doubt costs one evaluation
+        let most = if small > 0.1 {
+            evaluations[0]
+        } else {
+            evaluations[0] + 25
+        };
+        assert!(evaluations[1] <= most, "{evaluations:?}");
+        println!("evaluations of 25 fits: {evaluations:?}");
+    }
+}
