@@ -6,8 +6,10 @@ test_that("tests of terms are those of lmer's fit", {
   expect_as_lmer(car::Anova(x, type = 3))
   expect_as_lmer(car::Anova(x, type = "III", vcov. = 2 * as.matrix(vcov(x))), with_terms)
   skip_if_not_installed("pbkrtest")
-  expect_as_lmer(car::Anova(x, test.statistic = "F"), with_terms)
-  expect_as_lmer(car::Anova(x, type = "III", test.statistic = "F"))
+  # of 'weighted' pbkrtest's df exceed the number of rows: it does not know weights
+  expect_as_lmer(car::Anova(x, test.statistic = "F"), c("slope", "cake", "deficient"))
+  expect_as_lmer(car::Anova(x, type = "III", test.statistic = "F"),
+    c("slope", "cake", "deficient", "penicillin"))
 })
 
 test_that("rows and headings name what was tested", {

@@ -1,28 +1,33 @@
 skip_if_not_installed("emmeans")
 
-with_factors <- c("cake", "weighted", "deficient")
+# pbkrtest does not know weights: its df for 'weighted' exceed the number of rows.
+unweighted <- setdiff(names(interop_models), "weighted")
 numbers <- function(grid) as.data.frame(summary(grid))
 
 test_that("marginal means are those of lmer's fit, with each kind of df", {
   skip_if_not_installed("pbkrtest")
   skip_if_not_installed("lmerTest")
-  expect_as_lmer(emmeans::emmeans(x, ~1), take = numbers)
+  expect_as_lmer(emmeans::emmeans(x, ~1), unweighted, numbers)
   expect_as_lmer(emmeans::emmeans(x, "Days", at = list(Days = c(0, 5)), mode = "satterthwaite"),
     c("slope", "weighted"), numbers)
   expect_as_lmer(emmeans::emmeans(x, "recipe", lmer.df = "asymptotic"), c("cake", "deficient"),
     numbers)
   expect_as_lmer(emmeans::emmeans(x, ~ recipe * temperature), c("cake", "deficient"), numbers)
-  expect_as_lmer(emmeans::emmeans(x, "dose", submodel = "minimal"), "weighted", numbers)
+  expect_as_lmer(emmeans::emmeans(x, "dose", submodel = "minimal", mode = "satterthwaite"),
+    "weighted", numbers)
 })
 
 test_that("so are contrasts, trends and joint tests", {
   skip_if_not_installed("pbkrtest")
   expect_as_lmer(pairs(emmeans::emmeans(x, "recipe")), "cake", numbers)
-  expect_as_lmer(pairs(emmeans::emmeans(x, "dose"), adjust = "holm"), "weighted", numbers)
+  expect_as_lmer(pairs(emmeans::emmeans(x, "dose", mode = "satterthwaite"), adjust = "holm"),
+    "weighted", numbers)
   expect_as_lmer(emmeans::contrast(emmeans::emmeans(x, ~ temperature | recipe), "poly"), "cake",
     numbers)
-  expect_as_lmer(emmeans::emtrends(x, "dose", var = "Days"), "weighted", numbers)
-  expect_as_lmer(emmeans::joint_tests(x), c("slope", "cake", "weighted"), as.data.frame)
+  expect_as_lmer(emmeans::emtrends(x, "dose", var = "Days", mode = "satterthwaite"), "weighted",
+    numbers)
+  expect_as_lmer(emmeans::joint_tests(x), c("slope", "cake"), as.data.frame)
+  expect_as_lmer(emmeans::joint_tests(x, mode = "satterthwaite"), "weighted", as.data.frame)
   confounded <- function(table) {
     table <- as.data.frame(table)
     table[table$`model term` != "(confounded)", c("df1", "df2", "F.ratio", "p.value")]

@@ -1,0 +1,32 @@
+skip_if_not_installed("multcomp")
+
+tested <- function(test) {
+  set.seed(1)
+  parts <- summary(test)$test
+  c(parts$coefficients, parts$sigma, parts$tstat, parts$pvalues)
+}
+
+test_that("general linear hypotheses are those of lmer's fit", {
+  expect_as_lmer(multcomp::glht(x), take = tested, tolerance = 1e-3)
+  expect_as_lmer(multcomp::glht(x, "Days = 5"), "slope", tested)
+  expect_as_lmer(multcomp::glht(x, diag(2), rhs = c(250, 10), df = 17), "slope", tested,
+    tolerance = 1e-3)
+  expect_as_lmer(multcomp::glht(x, multcomp::mcp(dose = "Tukey")), "weighted", tested,
+    tolerance = 1e-3)
+  expect_as_lmer(multcomp::glht(x, multcomp::mcp(recipe = "Dunnett")), "cake", tested,
+    tolerance = 1e-3)
+  intervals <- function(test) {
+    set.seed(1)
+    confint(test)$confint
+  }
+  expect_as_lmer(multcomp::glht(x), c("slope", "weighted"), intervals, tolerance = 1e-3)
+  letters_of <- function(test) multcomp::cld(test)$mcletters$Letters
+  expect_as_lmer(multcomp::glht(x, multcomp::mcp(dose = "Tukey")), "weighted", letters_of)
+})
+
+test_that("another covariance can be given", {
+  fit <- interop_fits("slope")$ours
+  double <- multcomp::glht(fit, vcov. = function(x) 4 * vcov(x))
+  expect_equal(tested(double)[3:4], 2 * tested(multcomp::glht(fit))[3:4], ignore_attr = TRUE)
+  expect_equal(tested(multcomp::glht(fit, vcov. = 4 * vcov(fit)))[3:4], tested(double)[3:4])
+})
