@@ -4,21 +4,27 @@
 
 # A dense matrix, effects as in getME(object, "b"), then the fixed effects.
 joint_covariance <- function(object, sigma) {
-  q <- object$dims[["q"]]
-  p <- length(object$beta)
-  # the scale of X is taken out: X RX^-1 gives the identity as Schur complement
-  X <- whitened_fixed(object, fixed_matrix(object)) * root_weights(object)
-  A <- weighted_A(object)
-  C <- rbind(
-    cbind(Matrix::tcrossprod(A) + Matrix::Diagonal(q), A %*% X),
-    cbind(Matrix::t(A %*% X), crossprod(X))
-  )
-  inverse <- chol2inv(chol(as.matrix(C)))
-  back <- Matrix::bdiag(sparse_Lambda(object), inverse_RX(object))
-  out <- sigma^2 * as.matrix(back %*% inverse %*% Matrix::t(back))
+  joint <- joint_precision(object)
+  inverse <- chol2inv(chol(as.matrix(joint$C)))
+  out <- sigma^2 * as.matrix(joint$T %*% inverse %*% Matrix::t(joint$T))
   names <- c(effect_names(object), names(object$beta))
   dimnames(out) <- list(names, names)
   (out + t(out)) / 2
+}
+
+# C and T as sparse matrices. The scale of X is taken out, X RX^-1 gives the identity as Schur
+# complement; T has it back.
+joint_precision <- function(object) {
+  X <- whitened_fixed(object, fixed_matrix(object)) * root_weights(object)
+  A <- weighted_A(object)
+  AX <- A %*% X
+  list(
+    C = rbind(
+      cbind(Matrix::tcrossprod(A) + Matrix::Diagonal(object$dims[["q"]]), AX),
+      cbind(Matrix::t(AX), crossprod(X))
+    ),
+    T = Matrix::bdiag(sparse_Lambda(object), inverse_RX(object))
+  )
 }
 
 inverse_RX <- function(object) {

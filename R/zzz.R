@@ -5,4 +5,5 @@ session <- new.env(parent = emptyenv())
 .onLoad <- function(libname, pkgname) {
   session$pid <- Sys.getpid()
   session$version <- unname(getNamespaceVersion(pkgname))
+  set_s4_methods_on_load()
 }
