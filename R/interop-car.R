@@ -158,7 +158,7 @@ deltaMethod.rlmm <- function(object, g., vcov. = vcov(object), parameterNames = 
 #' @exportS3Method car::Confint
 Confint.rlmm <- function(object, estimate = TRUE, level = 0.95, ...) {
   limits <- intervals(object, level, "fixed")$fixed[, c("lower", "upper"), drop = FALSE]
-  colnames(limits) <- paste(format(100 * c(1 - level, 1 + level) / 2, digits = 3), "%")
+  colnames(limits) <- percent_names(level)
   if (estimate) cbind(Estimate = fixef(object), limits) else limits
 }
 

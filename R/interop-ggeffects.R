@@ -26,8 +26,7 @@ predicted_for_ggeffects <- function(x, data, asked) {
     stop_rlmm("bad_argument", paste0("ggpredict() of type '", asked$type, "' is not available; ",
       "types are 'fixed' and 'random'"), column = "type")
   }
-  groups <- unlist(lapply(find_bars(x$formula), function(bar) all.vars(bar[[3L]])))
   fixed <- all.vars(fixed_formula(x$formula))
-  for (group in setdiff(groups, c(asked$terms, fixed))) data[[group]] <- NA
+  for (group in setdiff(grouping_variables(x), c(asked$terms, fixed))) data[[group]] <- NA
   predicted_with_attributes(x, data, NULL, "prediction", level, "prediction")
 }

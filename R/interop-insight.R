@@ -64,9 +64,8 @@ get_data.rlmm <- function(x, effects = c("all", "fixed", "random"), source = "en
                           verbose = TRUE, ...) {
   effects <- match.arg(effects)
   data <- original_data(x)
-  groups <- unlist(lapply(find_bars(x$formula), function(bar) all.vars(bar[[3L]])))
   wanted <- switch(effects, all = names(data), fixed = all.vars(fixed_formula(x$formula)),
-    random = groups)
+    random = grouping_variables(x))
   data <- data[names(data) %in% wanted]
   weights <- frame_argument(x, "weights")
   if (is.null(weights) || effects == "random") return(data)

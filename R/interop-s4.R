@@ -7,9 +7,14 @@ s4_methods <- function() list(arm = arm_methods, texreg = texreg_methods)
 set_s4_methods_on_load <- function() {
   for (package in names(s4_methods())) local({
     name <- package
-    if (isNamespaceLoaded(name)) set_s4_methods(name)
-    setHook(packageEvent(name, "onLoad"), function(...) set_s4_methods(name))
+    on_load_of(name, function() set_s4_methods(name))
   })
+}
+
+# Does something now if a package is loaded, and whenever it will be.
+on_load_of <- function(package, action) {
+  if (isNamespaceLoaded(package)) action()
+  setHook(packageEvent(package, "onLoad"), function(...) action())
 }
 
 set_s4_methods <- function(package) {

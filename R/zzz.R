@@ -6,4 +6,5 @@ session <- new.env(parent = emptyenv())
   session$pid <- Sys.getpid()
   session$version <- unname(getNamespaceVersion(pkgname))
   set_s4_methods_on_load()
+  on_load_of("marginaleffects", admit_to_marginaleffects)
 }
