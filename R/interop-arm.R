@@ -13,6 +13,7 @@
 #' list by grouping factor of arrays of draws by levels by effects) and `sigma`.
 #' @references Gelman, A. and Hill, J. (2007) *Data Analysis Using Regression and
 #'   Multilevel/Hierarchical Models*. Cambridge University Press, section 7.2.
+#' @rawNamespace S3method(arm::sigma.hat, rlmm)
 #' @name rlmm-arm
 #' @examplesIf requireNamespace("arm", quietly = TRUE)
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -70,7 +71,6 @@ arm_methods <- list(
   standardize = function(object, ...) arm::standardize(as_merMod(object), ...)
 )
 
-#' @exportS3Method arm::sigma.hat
 sigma.hat.rlmm <- function(object, ...) arm::sigma.hat(as_merMod(object), ...)
 
 #' @exportS3Method arm::extractDIC

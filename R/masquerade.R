@@ -1,0 +1,74 @@
+#' Run scripts that call lmer()
+#'
+#' Puts functions `lmer()` and `lmerControl()` into the environment that it is called from, the
+#' global environment as a rule, which fit with [rlmm()]. Scripts written for lme4 or lmerTest then
+#' run as they are. Nothing happens unless this function is called, nothing is attached, and
+#' `rm(lmer, lmerControl)` undoes it.
+#'
+#' @param envir The environment to put them in.
+#' @return The names of the two functions, invisibly. `lmer()` gives an object of class `rlmm`, with
+#'   a call of [rlmm()], and `lmerControl()` one of class `rlmm_control`.
+#' @details
+#' `lmer()` has the arguments of lme4's. Of the settings of `lmerControl()`, `check.nobs.vs.nlev`,
+#' `check.nobs.vs.nRE`, `check.nlev.gtr.1` and `check.rankX` have counterparts in
+#' [rlmm_control()]. Others are not needed: optimizers and their settings, checks of convergence,
+#' derivatives; a message (class `rlmm_ignored_setting`) says which were ignored. Settings made by
+#' lme4's own `lmerControl()` are taken, too.
+#' @section Errors:
+#' `rlmm_bad_argument` where an object of one of the names is there already.
+#' @seealso [rlmm-differences] for all that is different from lme4; [as_merMod()].
+#' @examples
+#' local({
+#'   masquerade()
+#'   lmer(Reaction ~ Days + (Days | Subject), sleepstudy,
+#'     control = lmerControl(check.nobs.vs.nRE = "ignore"))
+#' })
+#' @export
+masquerade <- function(envir = parent.frame()) {
+  masks <- list(lmer = lmer_mask, lmerControl = lmer_control_mask)
+  for (name in names(masks)) {
+    if (exists(name, envir, inherits = FALSE) && !identical(get(name, envir), masks[[name]])) {
+      stop_rlmm("bad_argument", paste0("there is an object '", name, "' already; remove it first"),
+        column = name)
+    }
+  }
+  list2env(masks, envir)
+  invisible(names(masks))
+}
+
+lmer_mask <- function(formula, data = NULL, REML = TRUE, control = lmerControl(), start = NULL,
+                      verbose = 0L, subset, weights, na.action, offset, contrasts = NULL,
+                      devFunOnly = FALSE, ...) {
+  call <- match.call()
+  call[[1L]] <- quote(rlmm::rlmm)
+  if (!is.null(call$control)) call$control <- control_from_lme4(control)
+  eval(call, parent.frame())
+}
+
+# lme4's control is a list of class lmerControl, with its checks in an element of their own.
+control_from_lme4 <- function(control) {
+  if (!inherits(control, "lmerControl")) return(as_control(control))
+  do.call(lmer_control_mask, control$checkControl[intersect(names(control$checkControl),
+    names(lme4_checks))])
+}
+
+# Our names of lme4's checks.
+lme4_checks <- c(check.nobs.vs.nlev = "nobs_vs_nlev", check.nobs.vs.nRE = "nobs_vs_nRE",
+  check.nlev.gtr.1 = "nlev_gtr_1", check.rankX = "rank_X")
+
+lmer_control_mask <- function(...) {
+  given <- list(...)
+  if (length(given) && is.null(names(given))) names(given) <- "optimizer"
+  names(given)[names(given) == ""] <- "optimizer"
+  ignored <- setdiff(names(given), names(lme4_checks))
+  if (length(ignored)) {
+    inform_rlmm("ignored_setting", paste0("rlmm() does not need ", quoted_list(ignored),
+      "; see ?masquerade"), column = ignored)
+  }
+  checks <- given[intersect(names(given), names(lme4_checks))]
+  names(checks) <- lme4_checks[names(checks)]
+  rlmm_control(check = lapply(checks, function(action) {
+    switch(action, `message+drop.cols` = "message", `silent.drop.cols` = "ignore",
+      `warn+drop.cols` = "warning", stop.deficient = "stop", action)
+  }))
+}
