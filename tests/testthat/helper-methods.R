@@ -25,6 +25,8 @@ method_models <- list(
   weighted = list(Reaction ~ Days + (Days | Subject), weights = quote(w)),
   offset = list(Reaction ~ Days + offset(o) + (1 | Subject)),
   exclude = list(miss ~ Days + (Days | Subject), na.action = stats::na.exclude),
+  everything = list(miss ~ Days + (Days || Subject), weights = quote(w), offset = quote(o),
+    na.action = stats::na.exclude),
   deficient = list(Reaction ~ Days + Days2 + z + (1 | Subject)),
   poly = list(Reaction ~ poly(Days, 2) + (poly(Days, 2) | Subject)),
   singular = list(Yield ~ 1 + (1 | Batch), data = "Dyestuff2"),
@@ -46,6 +48,8 @@ model_data <- function(name) {
 fit_with <- function(fitter, name, ...) {
   arguments <- method_models[[name]]
   arguments$data <- quote(d)
+  # lme4 looks for the data where the formula comes from
+  environment(arguments[[1]]) <- environment()
   fit <- as.call(c(list(fitter), arguments, list(...)))
   d <- model_data(name)
   suppressMessages(eval(fit))
