@@ -19,7 +19,7 @@
 #' * `one_level_factor`, `too_large`: the model matrix of the fixed effects cannot be built.
 #'
 #' Kinds that concern the fit: `rank_deficient` (redundant columns were dropped), `singular`,
-#' `not_certified`, `not_finite`, `perfect_fit`, `not_positive_definite`, `memory`; `internal` is a
+#' `dependent_effects`, `not_certified`, `not_finite`, `perfect_fit`, `not_positive_definite`, `memory`; `internal` is a
 #' defect of this package.
 #'
 #' Kinds that concern what is asked of a fit: `unknown_name`, `no_method`; `newdata`, `newparams`,

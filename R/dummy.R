@@ -1,7 +1,7 @@
 #' Indicator columns of some levels of a factor
 #'
-#' For use in formulas: `(0 + dummy(f, "a") | g)` has a random effect for the rows of level `a` only.
-#' Name and first arguments are those of lme4's function.
+#' For use in formulas: `(0 + dummy(f, "a") | g)` has a random effect for the rows of level `a`
+#' only. Name and first arguments are those of lme4's function.
 #'
 #' @param f A factor, or what can be made one.
 #' @param levelsToKeep The levels that get a column; all but the first unless given.

@@ -9,6 +9,7 @@
 #'   likelihood (`FALSE`) at the estimates. By default the one that was fitted.
 #' @param tol Singular is a term in which some combination of effects has a standard deviation
 #'   below `tol`, on the scale of the residual standard deviation and of the covariates.
+#' @param explain Say which terms are singular, and in which direction?
 #' @param type Accepted as in lme4: prior and working weights are the same in a linear model.
 #' @param ... Not used.
 #' @return
@@ -21,8 +22,9 @@
 #'   the number of parameters. `ngrps()`: number of levels by grouping factor.
 #' * `weights()`: prior weights, all one when none were given, padded with `NA` after `na.exclude`.
 #' * `isREML()`, `isLMM()`, `isGLMM()`, `isNLMM()`, `isSingular()`: `TRUE` or `FALSE`. `family()`:
-#'   gaussian. The message of a singular fit names the term and the combination of effects without
-#'   variance; [rePCA()] has the numbers.
+#'   gaussian. With `explain`, `isSingular()` gives a data frame with a row for each singular term:
+#'   the `term`, and a `text` that names the combination of its effects without variance, as the
+#'   message of the fit does; [rePCA()] has the numbers.
 #' * `getData()`: the data of the call if they are still to be found and have not changed in what
 #'   the model uses, otherwise the model frame. `na.action()`: the rows left out because of missing
 #'   values, `NULL` if there are none.
@@ -152,7 +154,9 @@ na.action.rlmm <- function(object, ...) attr(object$frame, "na.action")
 
 #' @rdname extract.rlmm
 #' @export
-isSingular <- function(x, tol = 1e-4) {
+isSingular <- function(x, tol = 1e-4, explain = FALSE) {
   if (!inherits(x, "rlmm")) return(hand_to_lme4("isSingular", x, tol = tol))
-  length(singular_directions(random_terms(x), x$theta, tol)) > 0
+  found <- singular_directions(random_terms(x), x$theta, tol)
+  if (!explain) return(length(found) > 0L)
+  data.frame(term = vapply(found, `[[`, "", "term"), text = vapply(found, `[[`, "", "text"))
 }

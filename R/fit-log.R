@@ -6,15 +6,16 @@
 #' @param x What `fit_log()` gives.
 #' @param ... Not used.
 #' @return A list of class `rlmm_fit_log`:
-#' * `conditions`: a data frame with a row for each message and warning that was signalled while the
-#'   model was fitted, in order, whether or not it was shown: `type` (`"message"` or `"warning"`),
-#'   `kind` (its first class, `rlmm_singular` for instance; those of R itself and of functions in the
-#'   formula are `simpleWarning` and the like) and `text`. Of a fit made in steps, see
-#'   [rlmm_frame()], only what `rlmm_optimize()` and `rlmm_object()` have to say is known.
+#' * `conditions`: a data frame with a row for each message and warning that was signalled while
+#'   the model was fitted, in order, whether or not it was shown: `type` (`"message"` or
+#'   `"warning"`), `kind` (its first class, `rlmm_singular` for instance; those of R itself and of
+#'   functions in the formula are `simpleWarning` and the like) and `text`. Of a fit made in steps,
+#'   see [rlmm_frame()], only what `rlmm_optimize()` and `rlmm_object()` have to say is known.
 #' * `search`: see [optinfo()];
-#' * `seconds`: the time taken by stage: `frame` (model frame and matrices), `reduce` (cross-products
-#'   and the order of elimination), `search`, `object` (estimates and checks). [refit()] has the last
-#'   two, of which the first includes the reduction; a fit made in steps has none.
+#' * `seconds`: the time taken by stage: `frame` (model frame and matrices), `reduce`
+#'   (cross-products and the order of elimination), `search`, `object` (estimates and checks).
+#'   [refit()] has the last two, of which the first includes the reduction; a fit made in steps has
+#'   none.
 #' * `date`, `R` and `version` of this package at the time of the fit.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + I(2 * Days) + (Days | Subject), sleepstudy)
@@ -62,12 +63,17 @@ conditions_of_state <- function(object) {
     n <- length(text)
     data.frame(type = rep_len(type, n), kind = rep_len(paste0("rlmm_", kind), n), text = text)
   }
+  text_of_kind <- function(kind) {
+    findings <- findings_of_kind(kind, term_findings(random_terms(object), object$theta))
+    vapply(findings, `[[`, "", "text")
+  }
   certificate <- object$optinfo$certificate
   rbind(
     rows("warning", "not_certified", if (!isTRUE(certificate$certified)) {
       paste(c("the optimum is not certified", certificate$text), collapse = ": ")
     }),
-    rows("message", "singular", object$optinfo$messages)
+    rows("message", "singular", text_of_kind("singular")),
+    rows("warning", "dependent_effects", text_of_kind("dependent_effects"))
   )
 }
 

@@ -140,15 +140,16 @@ report_fit <- function(object, frame) {
     stop_rlmm("not_finite", paste0("the fit has no finite criterion: the response may be ",
       "explained perfectly by the model, or the columns differ too much in scale"))
   }
-  singular <- singular_directions(frame$random, object$theta)
+  findings <- term_findings(frame$random, object$theta)
   certificate <- object$optinfo$certificate
   if (!isTRUE(certificate$certified)) {
     warn_rlmm("not_certified", paste(c("the optimum is not certified", certificate$text),
       collapse = ": "))
   }
-  for (term in singular) {
-    inform_rlmm("singular", term$text, term = term$term, column = term$columns)
+  for (found in findings) {
+    signal_as(if (found$kind == "singular") "message" else "warning", found$kind, found$text,
+      term = found$term, column = found$columns)
   }
-  object$optinfo$messages <- c(object$optinfo$messages, vapply(singular, `[[`, "", "text"))
+  object$optinfo$messages <- c(object$optinfo$messages, vapply(findings, `[[`, "", "text"))
   object
 }

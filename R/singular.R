@@ -4,6 +4,21 @@
 # orthonormal over the rows first, so that neither their scale nor their location matters; standard
 # deviations below `tol` of the residual one count as zero.
 singular_directions <- function(random, theta, tol = 1e-4) {
+  findings_of_kind("singular", term_findings(random, theta, tol))
+}
+
+# Terms whose columns are linearly dependent over the rows, as text: the likelihood knows the
+# variance of every row's effect, but not those of the columns one by one.
+dependent_effects <- function(random, theta) {
+  findings_of_kind("dependent_effects", term_findings(random, theta))
+}
+
+findings_of_kind <- function(kind, findings) {
+  Filter(function(finding) finding$kind == kind, findings)
+}
+
+# What is to be said about terms: a list with the kind, the bar as written, its columns and a text.
+term_findings <- function(random, theta, tol = 1e-4) {
   found <- list()
   position <- 0L
   for (term in random) {
@@ -12,24 +27,54 @@ singular_directions <- function(random, theta, tol = 1e-4) {
     position <- max(entries)
     lambda <- matrix(0, p, p)
     lambda[lower.tri(lambda, diag = TRUE)] <- theta[entries]
-    R <- row_scale(term)
+    scale <- column_factor(term)
+    R <- scaled_factor(scale)
     parts <- svd(R %*% lambda)
-    if (parts$d[p] >= tol) next
-    direction <- drop(crossprod(R, parts$u[, p]))
-    found <- c(found, list(list(term = term$call, columns = term$columns,
-      text = singular_text(term, direction, all(parts$d < tol)))))
+    add <- function(kind, text) {
+      found <<- c(found, list(list(kind = kind, term = term$call, columns = term$columns,
+        text = text)))
+    }
+    if (parts$d[p] < tol) {
+      direction <- drop(crossprod(R, parts$u[, p]))
+      add("singular", singular_text(term, direction, all(parts$d < tol)))
+    }
+    if (is_deficient(scale$R)) add("dependent_effects", dependent_text(term, scale$rms))
   }
   found
 }
 
-# R with R'R = Z'Z / n; root mean squares alone where the columns are dependent.
-row_scale <- function(term) {
-  if (is.null(term$Z)) return(matrix(1))
+# Z'Z / n is diag(rms) R'R diag(rms), R with unit columns and NULL where the columns are dependent.
+column_factor <- function(term) {
+  if (is.null(term$Z)) return(list(R = matrix(1), rms = 1))
   rms <- sqrt(colMeans(term$Z^2))
   rms[rms == 0] <- 1
-  correlation <- crossprod(term$Z) / nrow(term$Z) / tcrossprod(rms)
-  R <- tryCatch(chol(correlation), error = function(e) diag(length(rms)))
-  R %*% diag(rms, length(rms))
+  R <- tryCatch(chol.default(column_products(term, rms)), error = function(e) NULL)
+  list(R = R, rms = rms)
+}
+
+column_products <- function(term, rms) crossprod(term$Z) / nrow(term$Z) / tcrossprod(rms)
+
+# A part of 1e-6 of a column that the others do not explain is rounding.
+is_deficient <- function(R) is.null(R) || min(diag(R)) < 1e-6
+
+scaled_factor <- function(scale) {
+  p <- length(scale$rms)
+  (if (is.null(scale$R)) diag(p) else scale$R) %*% diag(scale$rms, p)
+}
+
+# R with R'R = Z'Z / n; root mean squares alone where the columns are dependent.
+row_scale <- function(term) scaled_factor(column_factor(term))
+
+dependent_text <- function(term, rms) {
+  parts <- eigen(column_products(term, rms), symmetric = TRUE)
+  share <- abs(parts$vectors[, length(rms)])
+  columns <- term$columns[share > 1e-3 * max(share)]
+  if (length(columns) == 1L) {
+    return(paste0("in (", term$call, ") the column '", columns, "' is zero in all rows; leave it ",
+      "out"))
+  }
+  paste0("in (", term$call, ") the columns ", quoted_list(columns), " are linearly dependent: their variances ",
+    "and correlations are not determined, only those of the sum that a row has; leave one out")
 }
 
 singular_text <- function(term, direction, whole) {

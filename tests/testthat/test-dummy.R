@@ -11,8 +11,8 @@ test_that("dummy() is lme4's", {
   expect_equal(colnames(dummy(f, c("late", "before"))), c("late", "before"))
   d <- phases()
   ours <- rlmm(Reaction ~ phase + (1 | Subject) + (0 + dummy(phase, "late") | Subject), d)
-  theirs <- lme4::lmer(Reaction ~ phase + (1 | Subject) + (0 + lme4::dummy(phase, "late") | Subject),
-    d)
+  theirs <- lme4::lmer(Reaction ~ phase + (1 | Subject) +
+    (0 + lme4::dummy(phase, "late") | Subject), d)
   expect_equal(plain(logLik(ours)), plain(logLik(theirs)), tolerance = 1e-7)
 })
 

@@ -26,8 +26,8 @@ saved_questions <- expression(
   fixef(fit), fixef(fit, add.dropped = TRUE), vcov(fit), sigma(fit), getME(fit, "theta"),
   c(logLik(fit)), attr(logLik(fit), "df"), REMLcrit(fit), deviance(fit, REML = FALSE), AIC(fit),
   nobs(fit), ngrps(fit), isSingular(fit), isREML(fit), lapply(ranef(fit), as.matrix),
-  attr(ranef(fit)[["Subject"]], "postVar"), as.data.frame(VarCorr(fit)), lapply(coef(fit), as.matrix),
-  fitted(fit), residuals(fit, scaled = TRUE), weights(fit), predict(fit, new_rows),
+  attr(ranef(fit)[["Subject"]], "postVar"), as.data.frame(VarCorr(fit)),
+  lapply(coef(fit), as.matrix), fitted(fit), residuals(fit, scaled = TRUE), weights(fit), predict(fit, new_rows),
   predict(fit, new_rows, re.form = NA), predict(fit, new_rows, interval = "prediction"),
   coef(summary(fit)), summary(fit)$ngrps, fit_statistics(fit), variance_partition(fit),
   variance_parameters(fit), dim(model.matrix(fit)), dim(model.frame(fit)), hatvalues(fit),
@@ -49,5 +49,6 @@ saved_errands <- expression(
 # Answers by the text of the question.
 ask <- function(fit, questions) {
   answers <- lapply(as.list(questions), function(q) suppressMessages(eval(q, list(fit = fit))))
-  stats::setNames(answers, vapply(as.list(questions), function(q) paste(deparse(q), collapse = ""), ""))
+  text <- vapply(as.list(questions), function(q) paste(deparse(q), collapse = ""), "")
+  stats::setNames(answers, text)
 }
