@@ -19,8 +19,8 @@
 #' * `one_level_factor`, `too_large`: the model matrix of the fixed effects cannot be built.
 #'
 #' Kinds that concern the fit: `rank_deficient` (redundant columns were dropped), `singular`,
-#' `dependent_effects`, `not_certified`, `not_finite`, `perfect_fit`, `not_positive_definite`, `memory`; `internal` is a
-#' defect of this package.
+#' `dependent_effects`, `not_certified`, `not_finite`, `perfect_fit`, `not_positive_definite`,
+#' `memory`; `internal` is a defect of this package.
 #'
 #' Kinds that concern what is asked of a fit: `unknown_name`, `no_method`; `newdata`, `newparams`,
 #' `re_form`, `new_levels`, `missing_group` (prediction and simulation); `different_data`,

@@ -5,8 +5,9 @@
 #' and [rePCA()], have the names and arguments of lme4's generics, `isSingular()`, `REMLcrit()` and
 #' [allFit()] those of its plain functions. Called on anything but an `rlmm` object they hand it on
 #' to lme4, so that the order in which the two packages are attached does not matter for these
-#' generics: our methods are registered for lme4's as well. lme4's plain functions know lme4's own fits only, or ours in part; where lme4 was
-#' attached last, write `rlmm::isSingular()`, `rlmm::REMLcrit()` and `rlmm::allFit()`.
+#' generics: our methods are registered for lme4's as well. lme4's plain functions know lme4's own
+#' fits only, or ours in part; where lme4 was attached last, write `rlmm::isSingular()`,
+#' `rlmm::REMLcrit()` and `rlmm::allFit()`.
 #'
 #' @param object,x A model fitted by [rlmm()], or by lme4.
 #' @param name Name of a quantity, see [getME.rlmm()].

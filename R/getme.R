@@ -21,8 +21,8 @@
 #'   effects and parameters by term), `l_i` (levels by factor), `N` (rows), `n` (rows used), `p`,
 #'   `q`, `m` (lengths of beta, u and theta), `REML` (p or 0), `is_REML`, `devcomp`, and `devfun`
 #'   (the criterion as a function of theta).
-#' * `par`, `npar` and `devarg`, which newer versions of lme4 have for structured covariances: theta,
-#'   its length, and the argument of `devfun`, which is theta again.
+#' * `par`, `npar` and `devarg`, which newer versions of lme4 have for structured covariances:
+#'   theta, its length, and the argument of `devfun`, which is theta again.
 #'
 #' Rows of weight zero are in `X`, `Z`, `y` and `mu`, and count in `N` only.
 #' @section Names without a meaning here:

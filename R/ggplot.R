@@ -141,7 +141,8 @@ ggplot_ranked <- function(table, mark, title) {
   table$name <- factor(table$name, unique(table$name[order(table$y)]))
   ggplot2::ggplot(table, ggplot2::aes(x = .data$y, y = .data$name, colour = .data$above)) +
     ggplot2::geom_vline(xintercept = mark, colour = "grey45", linetype = 2) +
-    ggplot2::geom_segment(ggplot2::aes(xend = 0, yend = .data$name), linewidth = 0.6, na.rm = TRUE) +
+    ggplot2::geom_segment(ggplot2::aes(xend = 0, yend = .data$name), linewidth = 0.6,
+      na.rm = TRUE) +
     ggplot2::geom_point(size = 1.8, na.rm = TRUE) + two_colours() +
     ggplot2::scale_x_continuous(expand = ggplot2::expansion(c(0, 0.08)), limits = c(0, NA)) +
     light_theme() + level_axis(nrow(table)) + ggplot2::labs(x = "Cook's distance", y = title)

@@ -41,8 +41,8 @@ do_abline <- function(abline) {
   do.call(lattice::panel.abline, c(arguments, style[setdiff(names(style), names(arguments))]))
 }
 
-# Normal quantiles: the sorted points, the line through the quartiles, and the pointwise band for the
-# order statistics of a normal sample around it.
+# Normal quantiles: the sorted points, the line through the quartiles, and the pointwise band for
+# the order statistics of a normal sample around it.
 qq_parts <- function(x, level = 0.95) {
   x <- x[is.finite(x)]
   order <- order(x)

@@ -22,9 +22,9 @@
 #'   `start = x$theta[x$best, ]`.
 #'
 #' `summary()` gives a list with the names that it has in lme4, a row or entry for each start:
-#' `which.OK` (has the search ended without an error?), `msgs` (what it had to say: an error, or that
-#' the point is not certified), `fixef`, `llik`, `sdcor` (standard deviations and correlations of the
-#' random effects, and sigma), `theta`, `feval` (evaluations of the criterion).
+#' `which.OK` (has the search ended without an error?), `msgs` (what it had to say: an error, or
+#' that the point is not certified), `fixef`, `llik`, `sdcor` (standard deviations and correlations
+#' of the random effects, and sigma), `theta`, `feval` (evaluations of the criterion).
 #' @details
 #' The standard deviations of a starting point, relative to the residual one and to the scale of the
 #' columns, are log-normal with median 1; between a tenth and ten are most of them. Correlations

@@ -24,8 +24,8 @@ plot_effect <- function(object, variable = NULL, group = NULL, at = NULL, level 
   effect_picture(effect_parts(object, variable, group, at, level, points, data), ...)
 }
 
-# What the picture shows: values of the variable; fit, lwr and upr of the population; a matrix of the
-# groups' lines, or NULL; the data, or NULL; labels of the axes.
+# What the picture shows: values of the variable; fit, lwr and upr of the population; a matrix of
+# the groups' lines, or NULL; the data, or NULL; labels of the axes.
 effect_parts <- function(object, variable = NULL, group = NULL, at = NULL, level = 0.95,
                          points = TRUE, data = NULL) {
   if (is.null(data)) data <- getData(object)

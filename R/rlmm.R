@@ -60,13 +60,13 @@
 #' @section Conditions:
 #' Redundant columns of the fixed effects are dropped with a message (class `rlmm_rank_deficient`).
 #' A singular fit is a message (`rlmm_singular`) that names the term and the direction without
-#' variance; an optimum that is not certified is a warning (`rlmm_not_certified`), and so are columns
-#' of a random-effects term that depend on each other (`rlmm_dependent_effects`), whose variances
-#' the data do not tell apart. Errors are listed in [rlmm-conditions].
+#' variance; an optimum that is not certified is a warning (`rlmm_not_certified`), and so are
+#' columns of a random-effects term that depend on each other (`rlmm_dependent_effects`), whose
+#' variances the data do not tell apart. Errors are listed in [rlmm-conditions].
 #' @references
 #' Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015) Fitting linear mixed-effects models
 #' using lme4. *Journal of Statistical Software* 67(1), 1-48. \doi{10.18637/jss.v067.i01}
-#' @seealso [rlmm_control()], and [rlmm_frame()] for a fit in steps.
+#' @seealso [rlmm_control()], [rlmm_frame()] for a fit in steps, [rlmm-lme4] for users of lme4.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' summary(fit)

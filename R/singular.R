@@ -73,8 +73,9 @@ dependent_text <- function(term, rms) {
     return(paste0("in (", term$call, ") the column '", columns, "' is zero in all rows; leave it ",
       "out"))
   }
-  paste0("in (", term$call, ") the columns ", quoted_list(columns), " are linearly dependent: their variances ",
-    "and correlations are not determined, only those of the sum that a row has; leave one out")
+  paste0("in (", term$call, ") the columns ", quoted_list(columns), " are linearly dependent: ",
+    "their variances and correlations are not determined, only those of the sum that a row has; ",
+    "leave one out")
 }
 
 singular_text <- function(term, direction, whole) {

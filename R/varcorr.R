@@ -69,7 +69,8 @@ format_varcorr <- function(x, digits = 3, comp = "Std.Dev.", corr = TRUE, format
     if (corr) format_correlations(x, nrow(labels), max(2, digits - 2)) else
       format_covariances(x, nrow(labels), formatter, digits = digits, ...))
   n_corr <- ncol(table) - 2L - length(comp)
-  titles <- c("Groups", "Name", comp, if (n_corr > 0) c(if (corr) "Corr" else "Cov", rep("", n_corr - 1)))
+  title <- if (corr) "Corr" else "Cov"
+  titles <- c("Groups", "Name", comp, if (n_corr > 0) c(title, rep("", n_corr - 1)))
   dimnames(table) <- list(rep("", nrow(table)), titles)
   table
 }

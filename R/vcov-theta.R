@@ -13,8 +13,9 @@
 #'   `parameter`, `group`, `var1`, `var2`, `estimate` and `std_error`. Standard deviations of
 #'   a term come before its correlations, sigma comes last.
 #'
-#'   A term that is singular lies on the boundary, where the information says nothing, as it does about
-#'   a term with linearly dependent columns: its entries are `NA`, and those of the other parameters are given for that term held at its estimate.
+#'   A term that is singular lies on the boundary, where the information says nothing, as it does
+#'   about a term with linearly dependent columns: its entries are `NA`, and those of the other
+#'   parameters are given for that term held at its estimate.
 #' @details
 #' Minus twice the log-likelihood (or the REML criterion) f of theta and s = log sigma has
 #' d2f/ds2 = 4 d with d = n, or n - p for REML, and d2f/ds dtheta = -2 d g, where g is the gradient
