@@ -19,7 +19,6 @@
 #' @seealso [plot.rlmm()], [plot.rlmm_ranef()], [plot.rlmm_influence()].
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
-#' ggplot2::autoplot(fit, which = "qq")
 #' ggplot2::autoplot(fit, which = "effect")
 #' ggplot2::autoplot(ranef(fit))
 #' ggplot2::autoplot(influence(fit, "Subject"))

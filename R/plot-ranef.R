@@ -4,7 +4,7 @@
 #' @param y Not used; it belongs to the generic.
 #' @param data Not used; it belongs to lattice's generics.
 #' @param level Probability of the intervals; `NULL` for none.
-#' @param main Put the name of the grouping factor above?
+#' @param main Put the name of the grouping factor above? Or the title itself.
 #' @param transf A function that is applied to the effects and to the ends of the intervals.
 #' @param ... Handed to lattice.
 #' @return A list of class `rlmm_plots` with one `trellis` object for each grouping factor, by name.
@@ -38,8 +38,8 @@ lattice::qqmath
 dotplot.rlmm_ranef <- function(x, data, main = TRUE, transf = I, level = 0.95, ...) {
   by_factor(x, main, transf, level, function(long, title) {
     levels_n <- nlevels(long$grp)
-    effects_picture(grp ~ condval | term, long, title, ylab = NULL,
-      scales = list(y = level_scale(levels_n), x = list(relation = "free")), ...)
+    effects_picture(grp ~ condval | term, long, title, list(ylab = NULL,
+      scales = list(y = level_scale(levels_n), x = list(relation = "free"))), ...)
   })
 }
 
@@ -48,8 +48,8 @@ dotplot.rlmm_ranef <- function(x, data, main = TRUE, transf = I, level = 0.95, .
 qqmath.rlmm_ranef <- function(x, data, main = TRUE, transf = I, level = 0.95, ...) {
   by_factor(x, main, transf, level, function(long, title) {
     long$z <- normal_scores(long)
-    effects_picture(z ~ condval | term, long, title, ylab = "Standard normal quantiles",
-      scales = list(x = list(relation = "free")), ...)
+    effects_picture(z ~ condval | term, long, title, list(ylab = "Standard normal quantiles",
+      scales = list(x = list(relation = "free"))), ...)
   })
 }
 
@@ -59,7 +59,7 @@ plot.rlmm_ranef <- function(x, y, main = TRUE, ...) {
   plots <- lapply(names(x), function(group) {
     effects <- effects_table(x[[group]])
     if (ncol(effects) < 2L) return(qqmath(x[group], main = main, ...)[[1L]])
-    scatter_of_effects(effects, if (isTRUE(main)) group, inherits(x, "ranef.mer"), ...)
+    scatter_of_effects(effects, title_of(main, group), inherits(x, "ranef.mer"), ...)
   })
   structure(stats::setNames(plots, names(x)), class = "rlmm_plots")
 }
@@ -121,10 +121,12 @@ scatter_of_effects <- function(effects, title, around_zero, ...) {
 # One picture for each grouping factor from the long data frame of its effects.
 by_factor <- function(x, main, transf, level, picture) {
   plots <- lapply(names(x), function(group) {
-    picture(effects_with_limits(x[group], transf, level), if (isTRUE(main)) group)
+    picture(effects_with_limits(x[group], transf, level), title_of(main, group))
   })
   structure(stats::setNames(plots, names(x)), class = "rlmm_plots")
 }
+
+title_of <- function(main, group) if (isTRUE(main)) group else if (!isFALSE(main)) main
 
 # The long data frame with columns lower, upper and reference; `clear` is TRUE where the interval
 # leaves the reference out. Coefficients have no reference.
@@ -148,7 +150,7 @@ normal_scores <- function(long) {
   })
 }
 
-effects_picture <- function(axes, long, title, ...) {
+effects_picture <- function(axes, long, title, labels, ...) {
   panel <- function(x, y, subscripts, ...) {
     lower <- long$lower[subscripts]
     upper <- long$upper[subscripts]
@@ -169,7 +171,7 @@ effects_picture <- function(axes, long, title, ...) {
   }
   draw(lattice::xyplot, list(axes, data = long, main = title, xlab = NULL, panel = panel,
     prepanel = prepanel, par.settings = plot_theme(nrow(long)), as.table = TRUE,
-    between = list(x = 1)), ...)
+    between = list(x = 1)), labels, ...)
 }
 
 #' @rdname plot.rlmm_ranef

@@ -99,6 +99,24 @@ test_that("shrinkage goes from each group's own estimates to its modes", {
   expect_error(plot_shrinkage(fit, columns = "planet"), class = "rlmm_unknown_name")
 })
 
+test_that("settings of the caller go before ours", {
+  effects <- ranef(our_fit("slope"))
+  picture <- lattice::dotplot(effects, scales = list(x = list(relation = "same")), strip = FALSE,
+    ylab = "s", main = "mine")$Subject
+  expect_equal(picture$ylab, "s")
+  expect_equal(picture$main, "mine")
+  expect_null(lattice::dotplot(effects, main = FALSE)$Subject$main)
+  expect_equal(plot(effects, main = "mine")$Subject$main, "mine")
+  expect_equal(picture$x.scales$relation, "same")
+  expect_true(draws(picture))
+  expect_equal(lattice::qqmath(effects, xlab = "b", ylab = "z")$Subject$ylab, "z")
+  expect_true(draws(plot(effects, aspect = 1)))
+  fit <- our_fit("slope")
+  expect_true(draws(plot(fit, sqrt(abs(resid(.))) ~ fitted(.), type = c("p", "smooth"), pch = 2)))
+  expect_equal(plot_effect(fit, main = "a", ylim = c(0, 600), data = method_data())$y.limits,
+    c(0, 600))
+})
+
 test_that("coefficients that differ between levels are drawn", {
   coefs <- coef(our_fit("offset"))
   for (generic in list(plot, lattice::dotplot, lattice::qqmath)) {
