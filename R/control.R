@@ -31,8 +31,7 @@
 #' @export
 rlmm_control <- function(tol = 1e-12, max_eval = 500L, threads = NULL, progress = interactive(),
                          check = list(), ...) {
-  extra <- match.call(expand.dots = FALSE)$...
-  if (length(extra)) stop_unknown_settings(names(extra))
+  if (...length()) stop_unknown_settings(names(match.call(expand.dots = FALSE)$...))
   positive_number(tol, "tol")
   positive_number(max_eval, "max_eval")
   if (!is.null(threads)) positive_number(threads, "threads")
@@ -53,6 +52,7 @@ complete_checks <- function(check) {
   if (!is.list(check) && !is.character(check)) {
     stop_rlmm("control", "'check' must be a named list", column = "check")
   }
+  if (length(check) == 0L) return(default_checks)
   check <- as.list(check)
   unknown <- if (is.null(names(check))) rep("", length(check)) else
     setdiff(names(check), names(default_checks))

@@ -4,7 +4,7 @@
 #' @export
 rlmm_devfun <- function(frame) {
   built <- rust_result(do.call(rust_model, rust_arguments(frame)))
-  frame$dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), built$kept)]
+  frame$dropped <- dropped_columns(frame$X, built$kept)
   report_rank(frame$dropped, frame$control$check$rank_X)
   make_devfun(frame, built$model, built$kept)
 }
@@ -38,7 +38,11 @@ rows <- function(x, used) {
   if (is.matrix(x)) x[used, , drop = FALSE] else x[used]
 }
 
-colnames_or_none <- function(X) if (ncol(X)) colnames(X) else character()
+colnames_or_none <- function(X) if (ncol(X)) dimnames(X)[[2L]] else character()
+
+dropped_columns <- function(X, kept) {
+  if (length(kept) == ncol(X)) character() else colnames(X)[-kept]
+}
 
 term_for_rust <- function(term, used) {
   list(codes = rows(term$codes, used), nlevels = length(term$levels), Z = rows(term$Z, used),
@@ -102,26 +106,27 @@ fit_frame <- function(frame, start = NULL, verbose = 0L) {
 #' @export
 rlmm_object <- function(frame, opt, call = NULL) {
   columns <- colnames_or_none(frame$X)[opt$kept]
-  dropped <- colnames_or_none(frame$X)[setdiff(seq_len(ncol(frame$X)), opt$kept)]
-  object <- structure(class = "rlmm", list(
+  beta <- as.double(opt$beta)
+  names(beta) <- columns
+  object <- list(
     call = call, formula = frame$formula, frame = frame$frame, raw = frame$raw,
-    contrasts = frame$contrasts,
-    random = lapply(frame$random, term_to_keep),
-    theta = as.double(opt$theta), beta = stats::setNames(as.double(opt$beta), columns),
+    contrasts = frame$contrasts, random = lapply(frame$random, term_to_keep),
+    theta = as.double(opt$theta), beta = beta,
     u = as.double(opt$u), sigma = opt$sigma,
     RX = matrix(as.double(opt$RX), length(columns), dimnames = list(columns, columns)),
-    REML = frame$REML, criterion = opt$criterion, dropped = dropped,
+    REML = frame$REML, criterion = opt$criterion, dropped = dropped_columns(frame$X, opt$kept),
     cmp = criterion_parts(opt, frame$REML), dims = dimensions(frame, opt),
-    optinfo = opt[intersect(names(opt), c("evaluations", "trace", "gradient", "hessian",
-      "certificate", "factorisation", "messages", "stopped"))],
+    optinfo = opt[names(opt) %in% c("evaluations", "trace", "gradient", "hessian",
+      "certificate", "factorisation", "messages", "stopped")],
     log = list(R = R.version.string, date = Sys.time()),
     version = session$version, control = frame$control
-  ))
+  )
+  class(object) <- "rlmm"
   report_fit(object, frame)
 }
 
 term_to_keep <- function(term) {
-  term[setdiff(names(term), c("codes", "Z"))]
+  term[!names(term) %in% c("codes", "Z")]
 }
 
 criterion_parts <- function(opt, REML) {
@@ -130,7 +135,7 @@ criterion_parts <- function(opt, REML) {
 
 dimensions <- function(frame, opt) {
   factors <- vapply(frame$random, `[[`, 1L, "factor")
-  c(n = sum(used_rows(frame$frame)), p = length(opt$kept), q = length(opt$u),
+  c(n = used_row_count(frame$frame), p = length(opt$kept), q = length(opt$u),
     nth = length(opt$theta), n_terms = length(factors), n_factors = max(factors))
 }
 

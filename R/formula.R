@@ -36,8 +36,8 @@ malformed_part <- function(text) {
 
 # All that rlmm_frame() needs to know of a formula.
 #   response, fixed (a formula without bars), variables (a formula with everything the frame holds),
-#   bars: list of text, left, terms (of the left side; NULL for the intercept alone), split (TRUE
-#   for `||`) and groups
+#   bars: list of bar (the call), left, terms (of the left side; NULL for the intercept alone),
+#   split (TRUE for `||`) and groups
 parse_formula <- function(formula, data = NULL) {
   if (length(formula) != 3L || is_empty(formula[[2L]])) {
     stop_rlmm("formula", paste0("the formula ", text_of(formula), " has no response; ",
@@ -48,7 +48,7 @@ parse_formula <- function(formula, data = NULL) {
     stop_rlmm("no_random_effects", paste0("the formula ", text_of(formula),
       " has no random-effects term such as (1 | g); for a model without one use lm()"))
   }
-  if ("." %in% all.vars(formula[[3L]])) {
+  if (!is.na(match(".", all.vars(formula[[3L]])))) {
     formula <- expand_dot(formula, data, unlist(lapply(bars, `[[`, "groups"), recursive = FALSE))
   }
   fixed <- fixed_formula(formula)
@@ -63,14 +63,13 @@ find_bars <- function(formula) bars_of_sum(formula[[length(formula)]])
 
 bars_of_sum <- function(expr) {
   if (!is.call(expr)) return(list())
-  if (is_bar(expr)) {
-    stop_rlmm("formula", paste0("put the random-effects term in parentheses: ... + (",
-      bar_hint(expr), ")"), term = text_of(expr))
-  }
   bar <- wrapped_bar(expr)
   if (!is.null(bar)) return(list(bar))
   switch(operator(expr),
-    "+" = unlist(lapply(as.list(expr)[-1L], bars_of_sum), recursive = FALSE),
+    "|" = , "||" = stop_rlmm("formula", paste0("put the random-effects term in parentheses: ",
+      "... + (", bar_hint(expr), ")"), term = text_of(expr)),
+    "+" = if (length(expr) == 2L) bars_of_sum(expr[[2L]]) else
+      c(bars_of_sum(expr[[2L]]), bars_of_sum(expr[[3L]])),
     "-" = {
       no_bars(expr[[length(expr)]], "taken away with '-'; leave it out of the formula instead")
       if (length(expr) == 3L) bars_of_sum(expr[[2L]]) else list()
@@ -96,7 +95,7 @@ no_bars <- function(expr, why) {
 wrapped_bar <- function(expr) {
   if (length(expr) != 2L || !is_bar(expr[[2L]])) return(NULL)
   structure <- operator(expr)
-  if (structure %in% c("(", "us")) return(expr[[2L]])
+  if (structure == "(" || structure == "us") return(expr[[2L]])
   if (!structure %in% c("diag", "cs", "ar1", "homdiag", "homcs", "hetar1")) return(NULL)
   stop_rlmm("formula", paste0("the covariance structure ", structure, "() of the term ",
     text_of(expr), " is not available; (x || g) gives uncorrelated effects"), term = text_of(expr))
@@ -106,20 +105,14 @@ wrapped_bar <- function(expr) {
 without_bars <- function(expr) {
   if (!is.call(expr)) return(expr)
   if (!is.null(wrapped_bar(expr))) return(NULL)
-  if (operator(expr) == "(") {
-    inside <- without_bars(expr[[2L]])
-    return(if (!is.null(inside)) call("(", inside))
-  }
-  if (!operator(expr) %in% c("+", "-")) return(expr)
-  if (length(expr) == 2L) {
-    inside <- without_bars(expr[[2L]])
-    return(if (!is.null(inside)) call(operator(expr), inside))
-  }
+  operator <- operator(expr)
+  if (operator != "+" && operator != "-" && operator != "(") return(expr)
   left <- without_bars(expr[[2L]])
+  if (length(expr) == 2L) return(if (!is.null(left)) call(operator, left))
   right <- without_bars(expr[[3L]])
   if (is.null(right)) return(left)
-  if (!is.null(left)) return(call(operator(expr), left, right))
-  if (operator(expr) == "-") call("-", right) else right
+  if (!is.null(left)) return(call(operator, left, right))
+  if (operator == "-") call("-", right) else right
 }
 
 # The formula of the fixed effects, one- or two-sided as the formula is.
@@ -130,60 +123,62 @@ fixed_formula <- function(formula) {
 }
 
 parse_bar <- function(bar) {
-  text <- bar_text(bar)
   if (length(bar) != 3L || is_empty(bar[[2L]]) || is_empty(bar[[3L]])) {
+    text <- bar_text(bar)
     stop_rlmm("formula", paste0("the random-effects term ", text, " lacks its ",
       if (length(bar) != 3L || is_empty(bar[[3L]])) "group" else "left side", ", as in (1 | g)"),
     term = text)
   }
-  if (has_bar(bar[[2L]]) || has_bar(bar[[3L]])) {
+  left <- bar[[2L]]
+  if (has_bar(left) || has_bar(bar[[3L]])) {
+    text <- bar_text(bar)
     stop_rlmm("formula", paste0("the random-effects term ", text, " has more than one bar; write ",
       "one term for each group, as in (1 | g) + (1 | h)"), term = text)
   }
-  left <- bar[[2L]]
   intercept_only <- is.numeric(left) && left == 1
   list(
-    text = text, left = left, split = operator(bar) == "||",
-    terms = if (!intercept_only) left_terms(left, text),
-    groups = expand_groups(bar[[3L]], text)
+    bar = bar, left = left, split = operator(bar) == "||",
+    terms = if (!intercept_only) left_terms(left, bar),
+    groups = expand_groups(bar[[3L]], bar)
   )
 }
 
-left_terms <- function(left, text) {
-  formula <- structure(call("~", left), class = "formula", .Environment = globalenv())
-  terms <- tryCatch(stats::terms(formula), error = function(e) {
-    stop_rlmm("formula", paste0("the left side of the random-effects term ", text,
-      " cannot be read: ", conditionMessage(e)), term = text)
+left_terms <- function(left, bar) {
+  formula <- call("~", left)
+  attributes(formula) <- list(class = "formula", .Environment = globalenv())
+  terms <- withCallingHandlers(stats::terms(formula), error = function(e) {
+    stop_rlmm("formula", paste0("the left side of the random-effects term ", bar_text(bar),
+      " cannot be read: ", conditionMessage(e)), term = bar_text(bar))
   })
   if (length(attr(terms, "term.labels")) + attr(terms, "intercept") == 0L) {
-    stop_rlmm("formula", paste0("the left side of the random-effects term ", text,
-      " has no effect in it"), term = text)
+    stop_rlmm("formula", paste0("the left side of the random-effects term ", bar_text(bar),
+      " has no effect in it"), term = bar_text(bar))
   }
   terms
 }
 
 # The grouping factors that the right side of a bar stands for, each a list of its name and of the
-# expressions whose levels it combines: a/b is b:a and a, a*b is a, b and a:b.
-expand_groups <- function(expr, term) {
-  if (is.call(expr) && length(expr) == 3L) {
-    operator <- operator(expr)
-    if (operator %in% c("+", "*", "/", ":")) {
-      left <- expand_groups(expr[[2L]], term)
-      right <- expand_groups(expr[[3L]], term)
-      return(switch(operator,
-        "+" = c(left, right),
-        "*" = c(left, right, cross_groups(left, right)),
-        "/" = c(cross_groups(right, finest_group(left, expr[[2L]], term)), left),
-        ":" = cross_groups(left, right)
-      ))
-    }
+# expressions whose levels it combines: a/b is b:a and a, a*b is a, b and a:b. `bar` is for
+# messages.
+expand_groups <- function(expr, bar) {
+  if (is.name(expr)) return(list(list(name = as.character(expr), parts = list(expr))))
+  if (!is.call(expr)) {
+    stop_rlmm("group", paste0("'", text_of(expr), "' in the random-effects term ", bar_text(bar),
+      " is not a grouping factor; name a variable after the bar"), term = bar_text(bar))
   }
-  if (is.call(expr) && operator(expr) == "(") return(expand_groups(expr[[2L]], term))
-  if (!is.name(expr) && !is.call(expr)) {
-    stop_rlmm("group", paste0("'", text_of(expr), "' in the random-effects term ", term,
-      " is not a grouping factor; name a variable after the bar"), term = term)
+  operator <- operator(expr)
+  if (operator == "(") return(expand_groups(expr[[2L]], bar))
+  if (length(expr) != 3L || !operator %in% c("+", "*", "/", ":")) {
+    return(list(list(name = text_of(expr), parts = list(expr))))
   }
-  list(list(name = text_of(expr), parts = list(expr)))
+  left <- expand_groups(expr[[2L]], bar)
+  right <- expand_groups(expr[[3L]], bar)
+  switch(operator,
+    "+" = c(left, right),
+    "*" = c(left, right, cross_groups(left, right)),
+    "/" = c(cross_groups(right, finest_group(left, expr[[2L]], bar)), left),
+    ":" = cross_groups(left, right)
+  )
 }
 
 cross_groups <- function(left, right) {
@@ -194,10 +189,11 @@ cross_groups <- function(left, right) {
 }
 
 # The group within which others are nested: of a, b and a:b the last.
-finest_group <- function(groups, expr, term) {
+finest_group <- function(groups, expr, bar) {
+  if (length(groups) == 1L) return(groups)
   if (is_call_of(expr, "(") && is_call_of(expr[[2L]], "+") || is_call_of(expr, "+")) {
-    stop_rlmm("formula", paste0("the random-effects term ", term, " nests groups within a sum; ",
-      "write one term for each"), term = term)
+    stop_rlmm("formula", paste0("the random-effects term ", bar_text(bar), " nests groups within ",
+      "a sum; write one term for each"), term = bar_text(bar))
   }
   groups[which.max(lengths(lapply(groups, `[[`, "parts")))]
 }
@@ -216,23 +212,30 @@ expand_dot <- function(formula, data, groups) {
 
 # The fixed formula with the variables of the random-effects terms added: what the frame holds.
 add_variables <- function(fixed, bars) {
-  more <- unlist(lapply(bars, function(bar) {
-    c(
-      if (!is.null(bar$terms)) as.list(attr(bar$terms, "variables"))[-1L],
-      unlist(lapply(bar$groups, `[[`, "parts"))
-    )
-  }))
+  more <- list()
+  for (bar in bars) {
+    if (!is.null(bar$terms)) more <- c(more, as.list(attr(bar$terms, "variables"))[-1L])
+    for (group in bar$groups) more <- c(more, group$parts)
+  }
   fixed[[3L]] <- sum_of(c(fixed[[3L]], unique(more)))
   fixed
 }
 
-sum_of <- function(exprs) Reduce(function(a, b) call("+", a, b), exprs)
+sum_of <- function(exprs) {
+  sum <- exprs[[1L]]
+  for (expr in exprs[-1L]) sum <- call("+", sum, expr)
+  sum
+}
 
 operator <- function(expr) if (is.name(expr[[1L]])) as.character(expr[[1L]]) else ""
 
-is_call_of <- function(expr, name) is.call(expr) && identical(expr[[1L]], as.name(name))
+is_call_of <- function(expr, name) is.call(expr) && operator(expr) == name
 
-is_bar <- function(expr) is_call_of(expr, "|") || is_call_of(expr, "||")
+is_bar <- function(expr) {
+  if (!is.call(expr)) return(FALSE)
+  operator <- operator(expr)
+  operator == "|" || operator == "||"
+}
 
 # Is there a bar outside of function calls, where it would be a logical operator?
 has_bar <- function(expr) {
@@ -253,6 +256,10 @@ bar_hint <- function(bar) {
   text_of(bar)
 }
 
+# deparse() takes long, and most of what is asked for is a name or 1.
 text_of <- function(expr) {
-  if (is.name(expr)) as.character(expr) else paste(deparse(expr, 500L), collapse = " ")
+  if (is.name(expr)) return(as.character(expr))
+  if (identical(expr, 1)) return("1")
+  text <- deparse(expr, 500L)
+  if (length(text) == 1L) text else paste(text, collapse = " ")
 }

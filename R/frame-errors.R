@@ -37,8 +37,8 @@ stop_missing <- function(name, data, place) {
 place_of <- function(name, parsed) {
   for (bar in parsed$bars) {
     grouping <- unlist(lapply(bar$groups, function(g) lapply(g$parts, all.vars)))
-    if (name %in% grouping) return(paste("the grouping factor of", bar$text))
-    if (name %in% all.vars(bar$left)) return(paste("the random-effects term", bar$text))
+    if (name %in% grouping) return(paste("the grouping factor of", bar_text(bar$bar)))
+    if (name %in% all.vars(bar$left)) return(paste("the random-effects term", bar_text(bar$bar)))
   }
   if (name %in% all.vars(parsed$response)) "the response" else "the fixed effects"
 }

@@ -46,12 +46,18 @@ rlmm_frame <- function(formula, data, subset, weights, na.action, offset, contra
   call <- as_written(match.call(), environment())
   if (missing(formula)) stop_rlmm("formula", "'formula' is missing")
   formula <- as_formula(formula, parent.frame())
+  read_frame(formula, if (!missing(data)) data, call,
+    if (!missing(na.action)) list(na.action = na.action), contrasts, control, REML)
+}
+
+# For rlmm() and rlmm_frame(), both of which have the user's expressions for `subset`, `weights` and
+# `offset` in their call. `na.action` is a list with the argument, NULL if it was not given.
+read_frame <- function(formula, data, call, na.action, contrasts, control, REML) {
   control <- as_control(control)
   check_flag(REML, "REML")
-  data <- check_data(if (missing(data)) NULL else data, formula)
+  data <- check_data(data, formula)
   parsed <- parse_formula(formula, data)
-  arguments <- evaluate_arguments(call, data, environment(formula))
-  if (!missing(na.action)) arguments["na.action"] <- list(na.action)
+  arguments <- c(evaluate_arguments(call, data, environment(formula)), na.action)
   frame <- build_frame(parsed, data, arguments)
   parsed$formula <- with_lean_environment(parsed$formula, data, frame)
   attr(attr(frame, "terms"), ".Environment") <- environment(parsed$formula)
@@ -60,14 +66,16 @@ rlmm_frame <- function(formula, data, subset, weights, na.action, offset, contra
   y <- frame_response(frame)
   X <- model_matrix(stats::terms(parsed$fixed), frame, contrasts)
   random <- build_random_terms(parsed$bars, frame, contrasts)
-  check_random_terms(random, sum(used_rows(frame)), control$check)
-  structure(class = "rlmm_frame", list(
+  check_random_terms(random, used_row_count(frame), control$check)
+  out <- list(
     formula = parsed$formula, frame = frame, X = X, y = y,
     weights = as_double(stats::model.weights(frame)),
     offset = as_double(stats::model.offset(frame)),
     random = random, contrasts = attr(X, "contrasts"), REML = REML, control = control,
     dropped = character(), raw = raw_variables(frame, data, environment(formula), arguments$subset)
-  ))
+  )
+  class(out) <- "rlmm_frame"
+  out
 }
 
 # What the formula is evaluated in: the data frame or list, or the formula's environment.
@@ -79,6 +87,7 @@ check_data <- function(data, formula) {
       if (is.matrix(data)) "a matrix; as.data.frame() makes one of it" else
         paste0("an object of class '", class(data)[1L], "'")))
   }
+  if (!anyDuplicated(names(data))) return(data)
   twice <- intersect(names(data)[duplicated(names(data))], all.vars(formula))
   if (length(twice)) {
     stop_rlmm("duplicate_column", paste0("the data have more than one column ",
@@ -90,7 +99,8 @@ check_data <- function(data, formula) {
 # subset, weights and offset, evaluated once: in the data, then in the formula's environment.
 evaluate_arguments <- function(call, data, env) {
   values <- list()
-  for (name in intersect(c("subset", "weights", "offset"), names(call))) {
+  for (name in c("subset", "weights", "offset")) {
+    if (is.null(call[[name]])) next
     values[[name]] <- tryCatch(eval(call[[name]], data, env), error = function(e) {
       missing <- missing_variables(call[[name]], data, env)
       if (length(missing)) stop_missing(missing[1L], data, paste0("the argument '", name, "'"))
@@ -132,11 +142,14 @@ build_frame <- function(parsed, data, arguments) {
     quote(stats::model.frame.default), list(formula = quote(parsed$variables), data = quote(data)),
     arguments
   ))
-  frame <- tryCatch(eval(call), error = function(e) explain_frame_error(e, parsed, data, arguments))
-  if (nrow(frame) == 0L) stop_no_rows(parsed, data)
-  for (name in names(frame)) {
-    check_column(frame[[name]], name)
-    if (has_unused_levels(frame[[name]])) frame[[name]] <- without_unused(frame[[name]], name)
+  frame <- withCallingHandlers(eval(call),
+    error = function(e) explain_frame_error(e, parsed, data, arguments))
+  if (.row_names_info(frame, 2L) == 0L) stop_no_rows(parsed, data)
+  columns <- unclass(frame)
+  for (i in seq_along(columns)) {
+    check_column(columns[[i]], names(columns)[i])
+    if (!has_unused_levels(columns[[i]])) next
+    frame[[i]] <- without_unused(columns[[i]], names(columns)[i])
   }
   frame
 }
@@ -154,9 +167,8 @@ na_action_for <- function(arguments, data) {
     return(action)
   }
   function(frame) {
-    missing <- vapply(frame, anyNA, NA)
-    if (!any(missing)) return(frame)
-    if (fails) stop_missing_values(names(frame)[missing][1L])
+    if (!anyNA(unclass(frame), recursive = TRUE)) return(frame)
+    if (fails) stop_missing_values(names(frame)[vapply(frame, anyNA, NA)][1L])
     action(frame)
   }
 }
@@ -199,7 +211,7 @@ check_column <- function(x, name) {
 }
 
 frame_response <- function(frame) {
-  y <- frame[[1L]]
+  y <- .subset2(frame, 1L)
   name <- names(frame)[1L]
   bad <- function(what) {
     stop_rlmm("response", paste0("the response '", name, "' ", what), column = name)
@@ -213,7 +225,7 @@ frame_response <- function(frame) {
     bad(paste0("has class '", class(y)[1L], "'; it must be numeric"))
   }
   y <- as.vector(as.double(y))
-  used <- if (is.null(frame[["(weights)"]])) y else y[used_rows(frame)]
+  used <- rows(y, used_or_all(frame))
   if (used[1L] == used[length(used)] && all(used == used[1L])) {
     bad(paste0("is constant (", format(used[1L]), "); there is nothing to explain"))
   }
@@ -222,8 +234,19 @@ frame_response <- function(frame) {
 
 # Rows of weight zero stay in the frame, and out of the fit.
 used_rows <- function(frame) {
-  weights <- frame[["(weights)"]]
-  if (is.null(weights)) rep(TRUE, nrow(frame)) else as.vector(weights > 0)
+  used <- used_or_all(frame)
+  if (is.null(used)) rep(TRUE, nrow(frame)) else used
+}
+
+# NULL without weights.
+used_or_all <- function(frame) {
+  weights <- .subset2(frame, "(weights)")
+  if (!is.null(weights)) as.vector(weights > 0)
+}
+
+used_row_count <- function(frame) {
+  used <- used_or_all(frame)
+  if (is.null(used)) .row_names_info(frame, 2L) else sum(used)
 }
 
 as_double <- function(x) if (!is.null(x)) as.vector(as.double(x))

@@ -15,11 +15,12 @@ check_contrasts <- function(contrasts, frame) {
 
 # The model matrix of a terms object, after a look at what it would take.
 model_matrix <- function(terms, frame, contrasts) {
-  check_size(terms, frame)
   variables <- variable_names(terms)
-  contrasts <- contrasts[intersect(names(contrasts), variables)]
-  X <- tryCatch(
-    stats::model.matrix(terms, frame, if (length(contrasts)) contrasts),
+  if (is_intercept_alone(terms)) return(column_of_ones(frame))
+  check_size(terms, frame, variables)
+  if (!is.null(contrasts)) contrasts <- contrasts[intersect(names(contrasts), variables)]
+  X <- withCallingHandlers(
+    stats::model.matrix(terms, matrix_frame(variables, frame), if (length(contrasts)) contrasts),
     error = function(e) explain_matrix_error(e, frame[intersect(variables, names(frame))])
   )
   # products of finite columns can overflow
@@ -28,6 +29,34 @@ model_matrix <- function(terms, frame, contrasts) {
     stop_rlmm("infinite", paste0("column '", column, "' of the model matrix has infinite values"),
       column = column)
   }
+  X
+}
+
+# The columns that a model matrix takes, in the order and with the contrasts that model.matrix()
+# would give them by slower means.
+matrix_frame <- function(variables, frame) {
+  if (anyNA(match(variables, names(frame)))) return(frame)
+  columns <- unclass(frame)[variables]
+  defaults <- NULL
+  for (i in seq_along(columns)) {
+    x <- columns[[i]]
+    if (!is.factor(x) || !is.null(attr(x, "contrasts")) || length(levels(x)) < 2L) next
+    if (is.null(defaults)) defaults <- as.character(getOption("contrasts"))
+    attr(columns[[i]], "contrasts") <- defaults[1L + is.ordered(x)]
+  }
+  attributes(columns) <- list(names = variables, terms = attr(frame, "terms"),
+    row.names = attr(frame, "row.names"), class = "data.frame")
+  columns
+}
+
+is_intercept_alone <- function(terms) {
+  attr(terms, "intercept") == 1L && length(attr(terms, "term.labels")) == 0L
+}
+
+# What model.matrix() gives for `~ 1`.
+column_of_ones <- function(frame) {
+  X <- matrix(1, nrow(frame), 1L, dimnames = list(row.names(frame), "(Intercept)"))
+  attr(X, "assign") <- 0L
   X
 }
 
@@ -43,10 +72,13 @@ explain_matrix_error <- function(e, frame) {
   stop_rlmm("evaluation", paste0("the model matrix cannot be built: ", conditionMessage(e)))
 }
 
-check_size <- function(terms, frame) {
-  bytes <- 8 * nrow(frame) * column_count(terms, frame)
+check_size <- function(terms, frame, variables) {
   limit <- getOption("rlmm.max_bytes")
-  # not worth a look at the system's files
+  # not worth a look at the system's files, or an exact count
+  if (is.null(limit) && 8 * nrow(frame) * columns_at_most(terms, frame, variables) < 2e8) {
+    return(invisible())
+  }
+  bytes <- 8 * nrow(frame) * column_count(terms, frame)
   if (is.null(limit) && bytes < 2e8) return(invisible())
   if (is.null(limit)) limit <- available_memory()
   if (bytes <= limit) return(invisible())
@@ -58,6 +90,22 @@ check_size <- function(terms, frame) {
     whole(limit), " (option 'rlmm.max_bytes'); its widest term is '", widest,
     "', which might be meant as a number, or as a random effect (1 | g)"),
   column = widest, bytes = bytes)
+}
+
+# A bound that is soon found: as if all variables were in each of the terms.
+columns_at_most <- function(terms, frame, variables) {
+  of_one <- 1
+  response <- attr(terms, "response")
+  columns <- unclass(frame)[variables]
+  for (i in seq_along(columns)) {
+    if (i != response) of_one <- of_one * width_at_most(columns[[i]])
+  }
+  1 + of_one * length(attr(terms, "term.labels"))
+}
+
+width_at_most <- function(x) {
+  if (is.factor(x)) nlevels(x) else if (is.logical(x)) 2 else
+    if (is.character(x)) length(x) else NCOL(x)
 }
 
 column_count <- function(terms, frame) {
@@ -93,7 +141,10 @@ available_memory <- function() {
 }
 
 variable_names <- function(terms) {
-  vapply(as.list(attr(terms, "variables"))[-1L], text_of, "")
+  variables <- attr(terms, "variables")
+  out <- character(length(variables) - 1L)
+  for (i in seq_along(out)) out[i] <- text_of(variables[[i + 1L]])
+  out
 }
 
 # Terms of the fixed effects with what is needed to evaluate them on new data.

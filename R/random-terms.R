@@ -4,7 +4,7 @@
 # Terms in lme4's order: as in the formula if the numbers of levels do not increase, otherwise
 # by decreasing number of levels, terms with the same number from last to first.
 build_random_terms <- function(bars, frame, contrasts) {
-  used <- if (!is.null(frame[["(weights)"]])) used_rows(frame)
+  used <- used_or_all(frame)
   groups <- list()
   terms <- list()
   for (bar in bars) {
@@ -13,6 +13,7 @@ build_random_terms <- function(bars, frame, contrasts) {
     }
     terms <- c(terms, terms_of_bar(bar, groups, left_side(bar, frame, contrasts)))
   }
+  if (length(terms) == 1L) return(terms)
   counts <- vapply(terms, function(term) length(term$levels), 1L)
   if (any(diff(counts) > 0L)) terms <- terms[rev(order(counts))]
   name_terms(terms)
@@ -31,16 +32,19 @@ name_terms <- function(terms) {
 
 # One term for each group, and for `||` one for each column of the left side as well.
 terms_of_bar <- function(bar, groups, left) {
-  parts <- if (bar$split) split_columns(left) else list(left)
-  unlist(lapply(parts, function(part) lapply(bar$groups, function(group) {
-    codes <- groups[[group$name]]
-    list(
-      group = group$name, name = group$name, columns = part$columns, levels = codes$levels,
-      codes = codes$codes, Z = part$Z, factor = 1L, kind = "us",
-      call = paste(if (bar$split) part$text else text_of(bar$left), "|", group$name),
-      contrasts = part$contrasts
-    )
-  })), recursive = FALSE)
+  terms <- list()
+  for (part in if (bar$split) split_columns(left) else list(left)) {
+    text <- if (bar$split) part$text else text_of(bar$left)
+    for (group in bar$groups) {
+      codes <- groups[[group$name]]
+      terms[[length(terms) + 1L]] <- list(
+        group = group$name, name = group$name, columns = part$columns, levels = codes$levels,
+        codes = codes$codes, Z = part$Z, factor = 1L, kind = "us",
+        call = paste(text, "|", group$name), contrasts = part$contrasts
+      )
+    }
+  }
+  terms
 }
 
 # Model matrix of a left side: Z (NULL for the intercept alone) and the names of its columns.
@@ -49,32 +53,34 @@ left_side <- function(bar, frame, contrasts) {
   Z <- plain_matrix(bar$terms, frame)
   if (is.null(Z)) Z <- model_matrix(bar$terms, frame, contrasts)
   if (ncol(Z) == 0L) {
-    stop_rlmm("formula", paste0("the left side of the random-effects term ", bar$text,
-      " has no column"), term = bar$text)
+    stop_rlmm("formula", paste0("the left side of the random-effects term ", bar_text(bar$bar),
+      " has no column"), term = bar_text(bar$bar))
   }
-  columns <- colnames(Z)
+  columns <- dimnames(Z)[[2L]]
   list(
     columns = columns, contrasts = attr(Z, "contrasts"),
-    Z = if (!identical(columns, "(Intercept)")) bare_matrix(Z)
+    Z = if (!identical(columns, "(Intercept)")) bare_matrix(Z, columns)
   )
 }
 
 # Without row names and the attributes of a model matrix.
-bare_matrix <- function(Z) {
-  attributes(Z) <- list(dim = dim(Z), dimnames = list(NULL, colnames(Z)))
+bare_matrix <- function(Z, columns) {
+  attributes(Z) <- list(dim = dim(Z), dimnames = list(NULL, columns))
   Z
 }
 
 # The usual left sides, numeric variables and perhaps an intercept, at the cost of a copy.
 plain_matrix <- function(terms, frame) {
   labels <- attr(terms, "term.labels")
-  if (!all(labels %in% names(frame))) return(NULL)
   columns <- unclass(frame)[labels]
-  is_plain <- vapply(columns, function(x) is.numeric(x) && !is.object(x) && is.null(dim(x)), NA)
-  if (!all(is_plain)) return(NULL)
-  if (attr(terms, "intercept")) columns <- c(list("(Intercept)" = rep(1, nrow(frame))), columns)
-  Z <- do.call(cbind, columns)
-  storage.mode(Z) <- "double"
+  for (x in columns) if (!is.numeric(x) || is.object(x) || !is.null(dim(x))) return(NULL)
+  n <- .row_names_info(frame, 2L)
+  if (attr(terms, "intercept")) {
+    labels <- c("(Intercept)", labels)
+    columns <- c(list(rep(1, n)), columns)
+  }
+  Z <- as.double(unlist(columns, use.names = FALSE))
+  attributes(Z) <- list(dim = c(n, length(columns)), dimnames = list(NULL, labels))
   Z
 }
 
@@ -92,8 +98,12 @@ split_columns <- function(left) {
 
 # Levels of a grouping factor and the code of each row. `used`: rows that count, NULL for all.
 group_codes <- function(group, frame, used = NULL) {
-  parts <- lapply(group$parts, function(expr) column_codes(frame[[text_of(expr)]], group$name))
-  drop_unused_levels(Reduce(cross_codes, parts), used)
+  codes <- NULL
+  for (expr in group$parts) {
+    own <- column_codes(.subset2(frame, text_of(expr)), group$name)
+    codes <- if (is.null(codes)) own else cross_codes(codes, own)
+  }
+  drop_unused_levels(codes, used)
 }
 
 column_codes <- function(x, name) {
@@ -146,8 +156,13 @@ random_terms <- function(object) {
 
 # Are there enough levels and observations for the terms? As the user wants it in `check`.
 check_random_terms <- function(terms, n, check) {
-  first <- !duplicated(vapply(terms, `[[`, 1L, "factor"))
-  for (term in terms[first]) check_levels_of(term, n, check)
+  checked <- 0L
+  for (term in terms) {
+    # factors are numbered as they come
+    if (term$factor <= checked) next
+    checked <- term$factor
+    check_levels_of(term, n, check)
+  }
   for (term in terms) {
     effects <- length(term$levels) * length(term$columns)
     if (effects < n) next

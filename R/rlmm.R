@@ -80,13 +80,14 @@
 rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = NULL, verbose = 0L,
                  subset, weights, na.action, offset, contrasts = NULL, devFunOnly = FALSE, ...) {
   started <- seconds()
-  check_no_more(match.call(expand.dots = FALSE)$...)
+  if (...length()) stop_unknown_arguments(match.call(expand.dots = FALSE)$...)
   call <- as_written(match.call(), environment())
   if (missing(formula)) stop_rlmm("formula", "'formula' is missing")
   formula <- as_formula(formula, parent.frame())
 
   record <- new_record()
-  frame <- logged(eval(frame_call(call)), record)
+  frame <- logged(read_frame(formula, if (!missing(data)) data, call,
+    if (!missing(na.action)) list(na.action = na.action), contrasts, control, REML), record)
   framed <- seconds()
   devfun <- logged(rlmm_devfun(frame), record)
   if (devFunOnly) return(devfun)
@@ -98,27 +99,17 @@ rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = N
   with_log(fit, record, stats::setNames(diff(times), c("frame", "reduce", "search", "object")))
 }
 
-# The call of rlmm_frame() for a call of rlmm(), to be evaluated where rlmm() runs. What is
-# evaluated in the data goes on as the expression that the user wrote.
-frame_call <- function(call) {
-  new <- quote(rlmm_frame(formula, contrasts = contrasts, control = control, REML = REML))
-  given <- names(call)
-  for (name in intersect(c("data", "na.action"), given)) new[[name]] <- as.name(name)
-  for (name in intersect(c("subset", "weights", "offset"), given)) new[name] <- list(call[[name]])
-  new
-}
-
 # The call with its arguments as they were written: match.call() gives those that came through `...`
 # as ..1 and so on.
 as_written <- function(call, frame) {
+  if (!any(startsWith(all.vars(call), ".."))) return(call)
   for (name in names(call)[-1L]) {
     call[name] <- list(eval(base::call("substitute", as.name(name)), frame))
   }
   call
 }
 
-check_no_more <- function(extra) {
-  if (length(extra) == 0L) return(invisible())
+stop_unknown_arguments <- function(extra) {
   names <- if (is.null(names(extra))) rep("", length(extra)) else names(extra)
   names[names == ""] <- "(unnamed)"
   if ("family" %in% names) {

@@ -23,10 +23,11 @@ term_findings <- function(random, theta, tol = 1e-4) {
   position <- 0L
   for (term in random) {
     p <- length(term$columns)
-    entries <- position + seq_len(p * (p + 1L) / 2)
-    position <- max(entries)
+    lower <- theta[position + seq_len(p * (p + 1L) / 2)]
+    position <- position + length(lower)
+    if (is_far_from_singular(term$Z, lower, tol)) next
     lambda <- matrix(0, p, p)
-    lambda[lower.tri(lambda, diag = TRUE)] <- theta[entries]
+    lambda[lower.tri(lambda, diag = TRUE)] <- lower
     scale <- column_factor(term)
     R <- scaled_factor(scale)
     parts <- svd(R %*% lambda)
@@ -41,6 +42,24 @@ term_findings <- function(random, theta, tol = 1e-4) {
     if (is_deficient(scale$R)) add("dependent_effects", dependent_text(term, scale$rms))
   }
   found
+}
+
+# A quick look at the lower triangle of lambda, which is enough for most terms with one or two
+# columns: the eigenvalues of lambda' (Z'Z / n) lambda are the squares of the singular values, and
+# the smaller one is at least the determinant divided by the trace.
+is_far_from_singular <- function(Z, lower, tol) {
+  if (is.null(Z)) return(abs(lower) >= tol)
+  if (ncol(Z) > 2L) return(FALSE)
+  G <- crossprod(Z) / nrow(Z)
+  if (length(lower) == 1L) return(sqrt(G) * abs(lower) >= tol)
+  scale <- G[1L] * G[4L]
+  share <- 1 - G[2L]^2 / scale
+  # where the columns are all but dependent, the determinant has lost its digits
+  if (!is.finite(share) || share < 1e-6) return(FALSE)
+  determinant <- (lower[1L] * lower[3L])^2 * scale * share
+  trace <- G[1L] * lower[1L]^2 + 2 * G[2L] * lower[1L] * lower[2L] +
+    G[4L] * (lower[2L]^2 + lower[3L]^2)
+  determinant > 4 * tol^2 * trace
 }
 
 # Z'Z / n is diag(rms) R'R diag(rms), R with unit columns and NULL where the columns are dependent.

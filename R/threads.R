@@ -5,11 +5,12 @@ thread_count <- function(control = NULL) {
   if (is.null(wanted)) wanted <- if (is_worker()) 1L else getOption("rlmm.threads")
   available <- available_processors()
   if (is.null(wanted)) wanted <- max(2, available %/% 2)
-  wanted <- suppressWarnings(as.integer(wanted[1L]))
-  if (is.na(wanted) || wanted < 1L) {
+  if (!is.numeric(wanted)) wanted <- suppressWarnings(as.numeric(wanted))
+  if (is.na(wanted[1L]) || wanted[1L] < 1) {
     stop_rlmm("control", "the option 'rlmm.threads' must be a positive number",
       column = "rlmm.threads")
   }
+  wanted <- as.integer(min(wanted[1L], .Machine$integer.max))
   min(wanted, available, environment_limit())
 }
 
@@ -17,14 +18,16 @@ thread_count <- function(control = NULL) {
 # and future packages are started with a telling command, or have one core allotted to them.
 is_worker <- function() {
   !is.null(session$pid) && session$pid != Sys.getpid() ||
-    identical(as.integer(getOption("mc.cores", 2L)), 1L) ||
-    any(grepl("workRSOCK|slaveRSOCK", commandArgs()))
+    identical(as.integer(getOption("mc.cores", 2L)), 1L) || isTRUE(session$is_cluster_worker)
 }
 
 # Limits set in the environment, Inf where there is none.
 environment_limit <- function() {
-  openmp <- suppressWarnings(as.integer(Sys.getenv("OMP_THREAD_LIMIT")))
-  check <- tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_"))
+  openmp <- Sys.getenv("OMP_THREAD_LIMIT")
+  check <- Sys.getenv("_R_CHECK_LIMIT_CORES_")
+  if (!nzchar(openmp) && !nzchar(check)) return(.Machine$integer.max)
+  openmp <- suppressWarnings(as.integer(openmp))
+  check <- tolower(check)
   as.integer(min(
     if (!is.na(openmp) && openmp > 0L) openmp else .Machine$integer.max,
     if (check %in% c("", "false")) .Machine$integer.max else 2L

@@ -1,5 +1,5 @@
-# What is known once per process: its id when the package was loaded, the
-# package's version, and the processors it may use.
+# What is known once per process: its id when the package was loaded, the package's version, the
+# processors it may use, and whether it was started as a worker of a cluster.
 session <- new.env(parent = emptyenv())
 
 .onLoad <- function(libname, pkgname) {
@@ -7,4 +7,5 @@ session <- new.env(parent = emptyenv())
   session$version <- unname(getNamespaceVersion(pkgname))
   set_s4_methods_on_load()
   on_load_of("marginaleffects", admit_to_marginaleffects)
+  session$is_cluster_worker <- any(grepl("workRSOCK|slaveRSOCK", commandArgs()))
 }

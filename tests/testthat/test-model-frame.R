@@ -127,6 +127,27 @@ test_that("bases that depend on the data are those of the fit on new data", {
   expect_equal(unname(full_fixed_matrix(frame, data)), unname(frame$X[5:9, ]), ignore_attr = TRUE)
 })
 
+test_that("the model matrix is R's own, whatever the contrasts", {
+  d <- mixed_data()
+  contrasts(d$o) <- "contr.helmert"
+  d$one <- factor("a")
+  for (formula in list(y ~ 1, y ~ offset(z), y ~ 0 + x, y ~ f * o, y ~ l + ch + x, y ~ M:f,
+    y ~ x + C(f, sum), y ~ o + gc %in% f)) {
+    frame <- model.frame(formula, d)
+    ours <- model_matrix(terms(formula), frame, NULL)
+    expect_identical(ours, model.matrix(formula, frame), label = text_of(formula))
+    # with columns that it does not need
+    frame <- cbind(frame, w = d$z)
+    attr(frame, "terms") <- terms(formula)
+    expect_identical(model_matrix(terms(formula), frame, NULL), ours, label = text_of(formula))
+  }
+  old <- options(contrasts = c("contr.sum", "contr.helmert"))
+  on.exit(options(old))
+  frame <- model.frame(y ~ f * o, d, subset = -(1:3))
+  expect_identical(model_matrix(terms(y ~ f * o), frame, NULL), model.matrix(y ~ f * o, frame))
+  expect_rlmm_error(rlmm_frame(y ~ one + (1 | g), d), "one_level_factor", "'one'")
+})
+
 test_that("redundant columns can be left out", {
   frame <- rlmm_frame(y ~ x + f + l + (1 | g), mixed_data())
   frame$dropped <- "fc"

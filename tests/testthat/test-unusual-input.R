@@ -240,3 +240,23 @@ test_that("directions without variance are found whatever the scale and location
   expect_match(singular_directions(term(0:9), c(0, 0, 0))[[1]]$text, "variance of (Days | g)",
     fixed = TRUE)
 })
+
+test_that("the quick look at a term never misses a singular one", {
+  set.seed(1)
+  for (i in 1:300) {
+    p <- sample(2L, 1L)
+    Z <- matrix(rnorm(20 * p), 20) %*% diag(10^runif(p, -6, 6), p)
+    if (p == 2L && i %% 3 == 0) Z[, 1L] <- Z[, 2L] * (1 + 10^runif(1, -9, 0) * rnorm(20))
+    lambda <- matrix(rnorm(p * p) * 10^runif(p * p, -6, 2), p)
+    if (i %% 5 == 0) lambda[p, p] <- 0
+    lambda[upper.tri(lambda)] <- 0
+    lower <- solve(diag(sqrt(colMeans(Z^2)), p), lambda)[lower.tri(lambda, diag = TRUE)]
+    lambda[lower.tri(lambda, diag = TRUE)] <- lower
+    smallest <- min(svd(row_scale(list(Z = Z)) %*% lambda)$d)
+    if (is_far_from_singular(Z, lower, 1e-4)) expect_gte(smallest, 1e-4 * (1 - 1e-12))
+  }
+  Z <- cbind(1, 0:9)
+  expect_true(is_far_from_singular(Z, c(1, 0.2, 0.5), 1e-4))
+  expect_true(is_far_from_singular(NULL, 0.3, 1e-4))
+  expect_false(is_far_from_singular(NULL, 0, 1e-4))
+})

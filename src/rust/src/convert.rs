@@ -86,10 +86,16 @@ pub fn model_data<'a>(
     reml: bool,
     threads: i32,
 ) -> std::result::Result<ModelData<'a>, LmmError> {
-    let terms = terms
+    let terms: Vec<TermData> = terms
         .values()
         .map(term_data)
         .collect::<std::result::Result<_, _>>()?;
+    let numbers = x.len()
+        + terms
+            .iter()
+            .map(|t| t.codes.len() * (t.p + 1))
+            .sum::<usize>();
+    let effects = terms.iter().map(|t| t.n_levels * t.p).sum();
     Ok(ModelData {
         x: doubles("X", x)?,
         columns: columns.iter().map(|c| c.to_string()).collect(),
@@ -99,17 +105,24 @@ pub fn model_data<'a>(
         terms,
         reml,
         threads: threads.max(1) as usize,
-        available_bytes: available_bytes(),
+        available_bytes: available_bytes(numbers, effects),
     })
 }
 
 fn term_data<'a>(term: Robj) -> std::result::Result<TermData<'a>, LmmError> {
-    let field = |name: &str| term.dollar(name).map_err(|_| wrong_type(name));
+    let term = term.as_list().ok_or_else(|| wrong_type("term"))?;
+    // Not with `$`, which is evaluated by R, at a hundred times the cost.
+    let names: Vec<&str> = term.names().map_or_else(Vec::new, Iterator::collect);
+    let values = term.as_slice();
+    let field = |name: &str| {
+        let at = names.iter().position(|n| *n == name);
+        at.map(|at| &values[at]).ok_or_else(|| wrong_type(name))
+    };
     let integer = |name: &str| field(name)?.as_integer().ok_or_else(|| wrong_type(name));
     let name = field("name")?.as_str().unwrap_or_default().to_string();
     let n_levels = integer("nlevels")?.max(0) as usize;
     let factor = integer("factor")? as usize - 1;
-    let codes = slice_of(&field("codes")?, Robj::as_integer_slice, "codes")?;
+    let codes = slice_of(field("codes")?, Robj::as_integer_slice, "codes")?;
     let z = field("Z")?;
     if z.is_null() {
         return Ok(TermData {
@@ -121,7 +134,7 @@ fn term_data<'a>(term: Robj) -> std::result::Result<TermData<'a>, LmmError> {
             p: 1,
         });
     }
-    let values: &[f64] = slice_of(&z, Robj::as_real_slice, "Z")?;
+    let values: &[f64] = slice_of(z, Robj::as_real_slice, "Z")?;
     let p = if codes.is_empty() {
         1
     } else {

@@ -3,8 +3,17 @@
 /// Used where the system does not say.
 const FALLBACK: f64 = 4e9;
 
-/// Bytes available: what the kernel says is free, within the limit of the control group.
-pub fn available_bytes() -> f64 {
+/// No model that takes less than this needs a look at the system's files.
+const ALWAYS_THERE: f64 = 1e8;
+
+/// Bytes available to a model with so many `numbers` in its data and so many random effects: what
+/// the kernel says is free, within the limit of the control group.
+pub fn available_bytes(numbers: usize, effects: usize) -> f64 {
+    // Data are copied a few times, and there are a few dense matrices of all effects at the most.
+    let at_most = 8.0 * (10.0 * numbers as f64 + 4.0 * (effects as f64).powi(2));
+    if at_most < ALWAYS_THERE {
+        return FALLBACK;
+    }
     let free = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {
