@@ -19,10 +19,14 @@ model_matrix <- function(terms, frame, contrasts) {
   if (is_intercept_alone(terms)) return(column_of_ones(frame))
   check_size(terms, frame, variables)
   if (!is.null(contrasts)) contrasts <- contrasts[intersect(names(contrasts), variables)]
+  columns <- matrix_frame(variables, frame)
   X <- withCallingHandlers(
-    stats::model.matrix(terms, matrix_frame(variables, frame), if (length(contrasts)) contrasts),
+    stats::model.matrix(terms, columns, if (length(contrasts)) contrasts),
     error = function(e) explain_matrix_error(e, frame[intersect(variables, names(frame))])
   )
+  for (name in setdiff(attr(columns, "polynomial"), names(contrasts))) {
+    attr(X, "contrasts")[[name]] <- "contr.poly"
+  }
   # products of finite columns can overflow
   if (!is.finite(sum(X)) && !all(is.finite(X))) {
     column <- colnames(X)[colSums(!is.finite(X)) > 0][1L]
@@ -33,20 +37,31 @@ model_matrix <- function(terms, frame, contrasts) {
 }
 
 # The columns that a model matrix takes, in the order and with the contrasts that model.matrix()
-# would give them by slower means.
+# would give them by slower means. Those whose polynomial contrasts stand as a matrix are in the
+# attribute "polynomial".
 matrix_frame <- function(variables, frame) {
   if (anyNA(match(variables, names(frame)))) return(frame)
   columns <- unclass(frame)[variables]
-  defaults <- NULL
+  defaults <- polynomial <- NULL
   for (i in seq_along(columns)) {
     x <- columns[[i]]
     if (!is.factor(x) || !is.null(attr(x, "contrasts")) || length(levels(x)) < 2L) next
     if (is.null(defaults)) defaults <- as.character(getOption("contrasts"))
     attr(columns[[i]], "contrasts") <- defaults[1L + is.ordered(x)]
+    if (!is.ordered(x) || defaults[2L] != "contr.poly" || length(levels(x)) > 95L) next
+    attr(columns[[i]], "contrasts") <- polynomial_contrasts(length(levels(x)))
+    polynomial <- c(polynomial, variables[i])
   }
   attributes(columns) <- list(names = variables, terms = attr(frame, "terms"),
-    row.names = attr(frame, "row.names"), class = "data.frame")
+    row.names = attr(frame, "row.names"), class = "data.frame", polynomial = polynomial)
   columns
+}
+
+# Kept for the session: they take longer than the rest of a small model matrix.
+polynomial_contrasts <- function(levels) {
+  known <- if (length(session$polynomial) >= levels) session$polynomial[[levels]]
+  if (is.null(known)) session$polynomial[[levels]] <- known <- stats::contr.poly(levels)
+  known
 }
 
 is_intercept_alone <- function(terms) {
