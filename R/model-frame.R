@@ -189,7 +189,9 @@ has_unused_levels <- function(x) is.factor(x) && !all(tabulate(x, nlevels(x)) > 
 # Contrasts given by name hold for fewer levels, those given as a matrix do not.
 without_unused <- function(x, name) {
   contrasts <- attr(x, "contrasts")
-  x <- x[, drop = TRUE]
+  kept <- which(tabulate(x, nlevels(x)) > 0L)
+  x <- structure(renumbered(as.integer(x), kept, nlevels(x)), names = names(x),
+    levels = levels(x)[kept], class = oldClass(x))
   if (is.character(contrasts)) attr(x, "contrasts") <- contrasts
   if (is.matrix(contrasts)) {
     warn_rlmm("contrasts", paste0("the contrasts of the factor '", name, "' are not used: it has ",

@@ -24,8 +24,8 @@ model_matrix <- function(terms, frame, contrasts) {
     stats::model.matrix(terms, columns, if (length(contrasts)) contrasts),
     error = function(e) explain_matrix_error(e, frame[intersect(variables, names(frame))])
   )
-  for (name in setdiff(attr(columns, "polynomial"), names(contrasts))) {
-    attr(X, "contrasts")[[name]] <- "contr.poly"
+  for (name in attr(columns, "polynomial")) {
+    if (is.null(contrasts[[name]])) attr(X, "contrasts")[[name]] <- "contr.poly"
   }
   # products of finite columns can overflow
   if (!is.finite(sum(X)) && !all(is.finite(X))) {

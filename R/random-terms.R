@@ -98,51 +98,10 @@ split_columns <- function(left) {
 
 # Levels of a grouping factor and the code of each row. `used`: rows that count, NULL for all.
 group_codes <- function(group, frame, used = NULL) {
-  codes <- NULL
-  for (expr in group$parts) {
-    own <- column_codes(.subset2(frame, text_of(expr)), group$name)
-    codes <- if (is.null(codes)) own else cross_codes(codes, own)
-  }
-  drop_unused_levels(codes, used)
-}
-
-column_codes <- function(x, name) {
-  if (NCOL(x) != 1L) {
-    stop_rlmm("group", paste0("the grouping factor '", name, "' is a matrix of ", NCOL(x),
-      " columns; a vector or factor is needed"), term = name)
-  }
-  if (is.factor(x)) return(list(codes = as.integer(x), levels = levels(x)))
-  if (!is.object(x) && (is.numeric(x) || is.logical(x))) {
-    x <- as.vector(x)
-    values <- sort(unique(x))
-    levels <- as.character(values)
-    # numbers that print alike are one level, as factor() has it
-    if (!anyDuplicated(levels)) return(list(codes = match(x, values), levels = levels))
-  }
-  x <- factor(x)
-  list(codes = as.integer(x), levels = levels(x))
-}
-
-# Levels of a:b that occur, those of a first varying slowest, as in R's own `:`.
-cross_codes <- function(a, b) {
-  n_b <- length(b$levels)
-  # as integers where they fit, which is faster
-  step <- if (as.double(length(a$levels)) * n_b < .Machine$integer.max) n_b else as.double(n_b)
-  one <- if (is.integer(step)) 1L else 1
-  code <- (a$codes - one) * step + b$codes
-  values <- sort(unique(code))
-  list(
-    codes = match(code, values),
-    levels = paste(a$levels[(values - one) %/% step + one], b$levels[(values - one) %% step + one],
-      sep = ":")
-  )
-}
-
-drop_unused_levels <- function(x, used) {
-  counts <- tabulate(if (is.null(used)) x$codes else x$codes[used], length(x$levels))
-  if (all(counts > 0L)) return(x)
-  kept <- which(counts > 0L)
-  list(codes = match(x$codes, kept), levels = x$levels[kept])
+  parts <- lapply(group$parts, function(expr) {
+    column_codes(.subset2(frame, text_of(expr)), group$name)
+  })
+  drop_unused_levels(if (length(parts) == 1L) parts[[1L]] else crossed_codes(parts), used)
 }
 
 # Terms as in rlmm_frame(), from a fitted model. Rows of weight zero whose level has no other rows

@@ -35,6 +35,9 @@ test_that("levels without rows are dropped, with contrasts that cannot hold any 
   expect_equal(colnames(rlmm_frame(y ~ f + (1 | g), d)$X), c("(Intercept)", "fb", "fc"))
   contrasts(d$f) <- "contr.sum"
   expect_equal(colnames(rlmm_frame(y ~ f + (1 | g), d)$X), c("(Intercept)", "f1", "f2"))
+  for (x in list(factor(d$f, levels = c("c", "none", "b", "a")), d$o[d$o != d$o[1]], d$g)) {
+    expect_identical(without_unused(x, "f"), x[, drop = TRUE])
+  }
   contrasts(d$f) <- contr.helmert(4)
   expect_warning(frame <- rlmm_frame(y ~ f + (1 | g), d), "'f'", class = "rlmm_contrasts")
   expect_equal(colnames(frame$X), c("(Intercept)", "fb", "fc"))

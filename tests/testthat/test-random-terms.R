@@ -62,28 +62,6 @@ test_that("a crossed pair of groups with its interaction", {
   expect_equal(lengths(lapply(random, `[[`, "levels")), c(30, 6, 5))
 })
 
-test_that("codes and levels are those of factor()", {
-  expect_factor <- function(x) {
-    codes <- column_codes(x, "x")
-    expect_identical(codes, list(codes = as.integer(factor(x)), levels = levels(factor(x))))
-  }
-  expect_factor(c(10L, 2L, 10L, -1L))
-  expect_factor(c(0.1, 1e10, 1e-20, 0.1))
-  expect_factor(c(TRUE, FALSE, TRUE))
-  expect_factor(c("b", "a", "B"))
-  expect_factor(as.Date("2020-01-01") + c(2, 0, 2))
-  # alike in fifteen digits
-  expect_factor(c(1, 1 + 1e-15, 2))
-})
-
-test_that("interactions of groups are those of R's `:`, without the combinations that lack rows", {
-  a <- factor(c("u", "v", "v", "u"), levels = c("v", "u"))
-  b <- factor(c("2", "1", "1", "1"))
-  codes <- drop_unused_levels(cross_codes(column_codes(a, "a"), column_codes(b, "b")), NULL)
-  expect_identical(codes$levels, levels(factor(a:b)))
-  expect_identical(codes$codes, as.integer(factor(a:b)))
-})
-
 test_that("levels with rows of weight zero only are no levels of the fit", {
   d <- mixed_data()
   d$w <- ifelse(d$g == "3", 0, 1)
