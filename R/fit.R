@@ -2,11 +2,15 @@
 
 #' @rdname rlmm-steps
 #' @export
-rlmm_devfun <- function(frame) {
+rlmm_devfun <- function(frame, verbose = 0L) {
+  tell <- isTRUE(verbose > 0)
+  if (tell) print_sizes(frame)
+  if (frame$control$progress) announce_reading(frame)
   built <- rust_result(do.call(rust_model, rust_arguments(frame)))
   frame$dropped <- dropped_columns(frame$X, built$kept)
   report_rank(frame$dropped, frame$control$check$rank_X)
-  make_devfun(frame, built$model, built$kept)
+  if (tell) cat(factorisation_text(built$factorisation), "\n", sep = "")
+  make_devfun(frame, built$model, built$kept, built$factorisation)
 }
 
 # A frame's rows of positive weight, as the functions in Rust take them.
@@ -20,9 +24,10 @@ rust_arguments <- function(frame) {
 }
 
 # In an environment of its own, so that nothing else is kept alive by the function.
-make_devfun <- function(frame, model, kept) {
+make_devfun <- function(frame, model, kept, factorisation) {
   force(model)
   force(kept)
+  force(factorisation)
   n_theta <- theta_length(frame$random)
   function(theta) {
     if (!is.numeric(theta) || length(theta) != n_theta || !all(is.finite(theta))) {
@@ -71,9 +76,12 @@ rlmm_optimize <- function(devfun, start = NULL, verbose = 0L) {
   }
   control <- parts$frame$control
   theta <- start_theta(start, parts$frame)
-  print_after <- if (isTRUE(verbose > 0)) 0 else if (control$progress) 2 else Inf
+  tell <- isTRUE(verbose > 0)
+  print_after <- if (tell) 0 else if (control$progress) progress_after(parts$factorisation) else Inf
   opt <- rust_result(rust_fit(parts$model, theta, control$tol, control$max_eval, print_after))
+  opt$factorisation <- parts$factorisation
   opt$kept <- parts$kept
+  if (tell) cat(outcome_text(opt), "\n", sep = "")
   opt
 }
 
@@ -99,7 +107,7 @@ start_theta <- function(start, frame) {
 
 # The whole fit of a frame in one step.
 fit_frame <- function(frame, start = NULL, verbose = 0L) {
-  rlmm_optimize(rlmm_devfun(frame), start, verbose)
+  rlmm_optimize(rlmm_devfun(frame, verbose), start, verbose)
 }
 
 #' @rdname rlmm-steps

@@ -25,7 +25,8 @@
 #'   the formula has in calls only, as `x` in `log(x)`.
 #'
 #' `rlmm_devfun()` gives a function of theta. `rlmm_optimize()` gives a list with `theta`, `beta`,
-#' `u`, `sigma`, `criterion`, `gradient`, `hessian`, `evaluations`, `trace` and `certificate`.
+#' `u`, `sigma`, `criterion`, `gradient`, `hessian`, `evaluations`, `trace`, `certificate` and
+#' `factorisation`, see [optinfo()].
 #' `rlmm_object()` gives an object of class `rlmm`.
 #' @section Errors:
 #' Those of [rlmm()], see [rlmm-conditions].

@@ -12,7 +12,9 @@
 #' * `gradient`, `hessian`: derivatives of the criterion by theta at the estimates;
 #' * `certificate`: `certified`, the Newton decrement, the smallest eigenvalues, the conditions on
 #'   the boundary by term, and `text`, which says it in words;
-#' * `factorisation`: which kind was chosen, and its predicted and actual cost;
+#' * `factorisation`: the grouping factor that is eliminated level by level (`leading`), the `kind` of
+#'   matrix chosen for the random effects that remain, how many there are of both, the predicted
+#'   `operations` of one evaluation, the operations and bytes of the matrix alone, and `threads`;
 #' * `messages`: what the user was told.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -32,7 +34,7 @@ print.rlmm_optinfo <- function(x, digits = max(3, getOption("digits") - 3), ...)
   cat("Search: ", x$evaluations, " evaluations of the criterion", sep = "")
   cat(if (length(x$stopped)) paste0(" (", x$stopped, ")"), "\n", sep = "")
   if (length(x$certificate$text)) cat("Certificate: ", x$certificate$text, "\n", sep = "")
-  if (length(x$factorisation$kind)) cat("Factorisation: ", x$factorisation$kind, "\n", sep = "")
+  if (length(x$factorisation$kind)) cat(factorisation_text(x$factorisation), "\n", sep = "")
   for (text in x$messages) cat("Message: ", text, "\n", sep = "")
   if (length(x$gradient)) {
     cat("Largest entry of the gradient:", format(max(abs(x$gradient)), digits = digits), "\n")

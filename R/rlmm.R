@@ -11,7 +11,9 @@
 #' @param control Settings made by [rlmm_control()].
 #' @param start Covariance parameters theta to start the search from, a vector or
 #'   `list(theta = )`. There is hardly ever a need for it.
-#' @param verbose 1 to print the steps of the search.
+#' @param verbose 1 to print what happens: sizes, the factorisation chosen and what an evaluation is
+#'   predicted to take, and each step of the search. Without it, an interactive session shows the
+#'   progress of a fit that takes longer than two seconds, see [rlmm_control()].
 #' @param subset Rows to use, an expression that is evaluated in the data.
 #' @param weights Prior weights: the residual variance of a row is sigma^2 divided by its weight.
 #'   Rows of weight zero are left out of the fit, and keep their fitted values. Evaluated in the
@@ -86,17 +88,21 @@ rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = N
   formula <- as_formula(formula, parent.frame())
 
   record <- new_record()
-  frame <- logged(read_frame(formula, if (!missing(data)) data, call,
-    if (!missing(na.action)) list(na.action = na.action), contrasts, control, REML), record)
-  framed <- seconds()
-  devfun <- logged(rlmm_devfun(frame), record)
+  fit <- logged({
+    frame <- read_frame(formula, if (!missing(data)) data, call,
+      if (!missing(na.action)) list(na.action = na.action), contrasts, control, REML)
+    framed <- seconds()
+    devfun <- rlmm_devfun(frame, verbose)
+    reduced <- seconds()
+    if (!devFunOnly) {
+      opt <- rlmm_optimize(devfun, start, verbose)
+      searched <- seconds()
+      rlmm_object(frame, opt, call_to_keep(call, frame$formula))
+    }
+  }, record)
   if (devFunOnly) return(devfun)
-  reduced <- seconds()
-  opt <- logged(rlmm_optimize(devfun, start, verbose), record)
-  searched <- seconds()
-  fit <- logged(rlmm_object(frame, opt, call_to_keep(call, frame$formula)), record)
-  times <- c(started, framed, reduced, searched, seconds())
-  with_log(fit, record, stats::setNames(diff(times), c("frame", "reduce", "search", "object")))
+  with_log(fit, record, c(frame = framed - started, reduce = reduced - framed,
+    search = searched - reduced, object = seconds() - searched))
 }
 
 # The call with its arguments as they were written: match.call() gives those that came through `...`

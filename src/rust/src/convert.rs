@@ -205,31 +205,29 @@ fn named(values: &[(&str, f64)]) -> Robj {
     x
 }
 
+/// How the model is factorised, and what that is expected to take.
+pub fn factorisation(model: &Model) -> List {
+    let (operations, bytes) = model.trailing.cost();
+    let leading = &model.factors[model.layout.leading];
+    list!(
+        kind = model.trailing.kind(),
+        leading = model.terms[leading.terms[0]].name.as_str(),
+        leading_size = (leading.levels * leading.size) as f64,
+        trailing_size = model.trailing.m as f64,
+        trailing_operations = operations,
+        trailing_bytes = bytes,
+        operations = model.work_per_evaluation(),
+        threads = model.pool.as_ref().map_or(1, |p| p.current_num_threads()) as i32
+    )
+}
+
 /// A fit: the solution and the record of the search.
 pub fn fit_list(model: &Model, fit: &Fit) -> List {
     let mut pairs = solution_list(model, &fit.solution);
-    let (operations, bytes) = model.trailing.cost();
     pairs.extend([
         ("evaluations", Robj::from(fit.trace.len() as i32)),
         ("trace", trace(fit)),
         ("certificate", certificate(&fit.certificate)),
-        (
-            "factorisation",
-            list!(
-                kind = model.trailing.kind(),
-                leading = model.terms[model.factors[model.layout.leading].terms[0]]
-                    .name
-                    .as_str(),
-                leading_size = (model.factors[model.layout.leading].levels
-                    * model.factors[model.layout.leading].size)
-                    as f64,
-                trailing_size = model.trailing.m as f64,
-                trailing_operations = operations,
-                trailing_bytes = bytes,
-                threads = model.pool.as_ref().map_or(1, |p| p.current_num_threads()) as i32
-            )
-            .into(),
-        ),
         ("stopped", fit.stopped.as_str().into()),
         ("converged", fit.converged.into()),
     ]);

@@ -18,7 +18,8 @@ use lmm::satterthwaite::satterthwaite;
 use lmm::{LmmError, Model};
 
 use convert::{
-    fit_list, kenward_roger_list, model_data, satterthwaite_list, solution_list, Answer,
+    factorisation, fit_list, kenward_roger_list, model_data, satterthwaite_list, solution_list,
+    Answer,
 };
 use watch::{watch, watch_borrowed};
 
@@ -45,6 +46,7 @@ fn rust_model(
     let model = watch_borrowed(data.is_small(), |progress| Model::new(&data, progress))?;
     let kept: Vec<i32> = model.fixed.kept.iter().map(|&k| k as i32 + 1).collect();
     Ok(list!(
+        factorisation = factorisation(&model),
         model = ExternalPtr::new(Handle(Arc::new(model))),
         kept = kept
     ))
