@@ -32,4 +32,8 @@ rust_bootstrap_cases <- function(x, columns, y, weights, offset, terms, reml, th
 
 # The rows, from one, of a sample of cases, and the number of the copy that each belongs to.
 rust_case_rows <- function(draw, seed, replicate) .Call(wrap__rust_case_rows, draw, seed, replicate)
+# Follow the profiles of some parameters. `foci` has four numbers for each: the kind, and, from one,
+# a term and two of its columns, or a fixed effect. `theta` is the fit's, or where to search for
+# the minimum first (length zero: moments).
+rust_profile <- function(model, theta, search, foci, cutoff, delta, most, threads, print_after) .Call(wrap__rust_profile, model, theta, search, foci, cutoff, delta, most, threads, print_after)
 

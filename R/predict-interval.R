@@ -102,9 +102,7 @@ with_interval <- function(fit, variance, se.fit, interval, level, df, residual_s
 }
 
 check_interval <- function(level, df, n) {
-  if (!is.numeric(level) || length(level) != 1L || !isTRUE(level > 0 && level < 1)) {
-    stop_rlmm("bad_argument", "'level' must be a number between 0 and 1", column = "level")
-  }
+  check_level(level)
   if (!is.numeric(df) || anyNA(df) || any(df <= 0) || !length(df) %in% c(1L, n)) {
     stop_rlmm("bad_argument", "'df' must be positive: one number, or one for each row",
       column = "df")

@@ -247,7 +247,8 @@ fn trace(fit: &Fit) -> Robj {
     m.into()
 }
 
-fn certificate(c: &Certificate) -> Robj {
+/// The proof of an optimum.
+pub fn certificate(c: &Certificate) -> Robj {
     let terms: Vec<Robj> = c
         .terms
         .iter()

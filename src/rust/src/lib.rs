@@ -6,6 +6,7 @@
 
 mod convert;
 mod memory;
+mod profile;
 mod refits;
 mod watch;
 
@@ -145,6 +146,7 @@ fn rust_kenward_roger(model: ExternalPtr<Handle>, theta: Robj, bytes: f64) -> An
 
 extendr_module! {
     mod rlmm;
+    use profile;
     use refits;
     fn rust_model;
     fn rust_fit;

@@ -92,17 +92,34 @@ pub fn watch_borrowed<T: Send>(
     })
 }
 
+/// A line on how far the work is, at most one for each second.
+fn print_parts(progress: &Progress, seconds: f64, printed: &mut f64) {
+    let (done, all) = progress.parts();
+    if all > 0 && done < all && seconds >= *printed + 1.0 {
+        *printed = seconds;
+        let left = if done > 0 {
+            let rest = seconds * (all - done) as f64 / done as f64;
+            format!(", about {rest:.0} s left")
+        } else {
+            String::new()
+        };
+        rprintln!("{done} of {all} parts done in {seconds:.0} s{left}");
+    }
+}
+
 fn poll<T>(
     receive: &Receiver<Result<T, LmmError>>,
     progress: &Progress,
     print_after: f64,
 ) -> Result<T, LmmError> {
     let started = Instant::now();
-    let mut printed = 0;
+    let (mut printed, mut printed_at) = (0, 0.0);
     loop {
         let answer = receive.recv_timeout(POLL);
-        if started.elapsed().as_secs_f64() >= print_after {
+        let seconds = started.elapsed().as_secs_f64();
+        if seconds >= print_after {
             printed = print_steps(progress, printed);
+            print_parts(progress, seconds, &mut printed_at);
         }
         match answer {
             Ok(result) => return result,

@@ -87,6 +87,29 @@ impl Curvature {
         }
     }
 
+    /// Q and c along other directions: symmetric matrices in the conditioned columns, each of the
+    /// term that `parameters` says.
+    pub(crate) fn along(
+        model: &Model,
+        pls: &Pls,
+        derivatives: &Derivatives,
+        parameters: Vec<Parameter>,
+        directions: Vec<Vec<f64>>,
+    ) -> Curvature {
+        let mut memory = Working::new(model, &parameters);
+        let (q, c) = memory.information(model, (pls, derivatives), &parameters, &directions);
+        let k = parameters.len();
+        Curvature {
+            k,
+            q,
+            c,
+            sigma: vec![0.0; k * k],
+            directions,
+            parameters,
+            d: model.denominator(),
+        }
+    }
+
     /// Average information plus the curvature of Sigma.
     pub fn average_information(&self) -> Vec<f64> {
         self.combine(1.0)

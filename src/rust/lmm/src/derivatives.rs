@@ -202,8 +202,8 @@ impl Derivatives {
         solve_j(&mut self.j[f], (size, p), &pls.rx);
     }
 
-    /// `G` of each term, and the gradient.
-    fn sum(&mut self, model: &Model, pls: &Pls) {
+    /// `G` of each term, and the gradient, from z, J, N and `s2`.
+    pub(crate) fn sum(&mut self, model: &Model, pls: &Pls) {
         for (t, g) in model.terms.iter().zip(&mut self.g) {
             let size = model.factors[t.factor].size;
             g.fill(0.0);

@@ -71,10 +71,7 @@ pub fn user_fixed_effects(model: &Model, pls: &Pls) -> (Vec<f64>, Vec<f64>) {
     let (p, p1) = (model.p, model.p + 1);
     let mut beta = vec![0.0; p];
     fixed_effects(model, pls, &mut beta);
-    beta.iter_mut().for_each(|b| *b *= model.fixed.y_scale);
-    let transposed = transpose(&model.fixed.r, p, p);
-    solve_lower_transpose(&transposed, p, &mut beta, 1);
-    axpy(1.0, &model.fixed.beta0, &mut beta);
+    let beta = user_beta(model, beta);
     let mut upper = vec![0.0; p * p];
     for c in 0..p {
         for a in 0..=c {
@@ -82,6 +79,16 @@ pub fn user_fixed_effects(model: &Model, pls: &Pls) -> (Vec<f64>, Vec<f64>) {
         }
     }
     (beta, multiply(&upper, &model.fixed.r, p, p, p))
+}
+
+/// The user's fixed effects from those of the conditioned columns.
+pub(crate) fn user_beta(model: &Model, mut beta: Vec<f64>) -> Vec<f64> {
+    let p = model.p;
+    beta.iter_mut().for_each(|b| *b *= model.fixed.y_scale);
+    let transposed = transpose(&model.fixed.r, p, p);
+    solve_lower_transpose(&transposed, p, &mut beta, 1);
+    axpy(1.0, &model.fixed.beta0, &mut beta);
+    beta
 }
 
 /// The user's spherical random effects u, term after term, level after level.

@@ -19,9 +19,10 @@
 //!    the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
 //!    [`workers`]: many fits on a few threads; `warm`: fits near their start; [`bootstrap`]:
-//!    samples and their fits.
+//!    samples and their fits;
 //! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`]): degrees of
-//!    freedom for tests of the fixed effects.
+//!    freedom for tests of the fixed effects;
+//! 9. [`mod@profile`]: the criterion along one parameter of the user's scale.
 
 #![warn(missing_docs)]
 
@@ -45,6 +46,7 @@ pub mod layout;
 pub mod model;
 pub mod optimize;
 pub mod pls;
+pub mod profile;
 pub mod progress;
 pub mod refits;
 pub mod response;

@@ -178,7 +178,8 @@ fn scaled_gradient(gradient: &[f64], scale: &[f64]) -> f64 {
 /// The scaled quadratic model at a point, in the basis of its eigenvectors.
 pub(crate) struct Quadratic {
     scale: Vec<f64>,
-    values: Vec<f64>,
+    /// Eigenvalues of the scaled Hessian, ascending.
+    pub(crate) values: Vec<f64>,
     vectors: Vec<f64>,
     slopes: Vec<f64>,
 }
@@ -201,16 +202,35 @@ impl Quadratic {
     }
 
     /// Newton decrement `g'|H|^-1 g / 2`.
-    fn decrement(&self) -> f64 {
-        let largest = self.values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let floor = (FLAT * largest).max(f64::MIN_POSITIVE);
+    pub(crate) fn decrement(&self) -> f64 {
+        let floor = self.floor();
         let terms = self.slopes.iter().zip(&self.values);
         0.5 * terms.map(|(g, w)| g * g / w.abs().max(floor)).sum::<f64>()
+    }
+
+    /// Eigenvalues below this are as good as zero.
+    fn floor(&self) -> f64 {
+        let largest = self.values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        (FLAT * largest).max(f64::MIN_POSITIVE)
     }
 
     /// Whether no eigenvalue is negative but by rounding.
     pub(crate) fn is_convex(&self) -> bool {
         self.values[0] >= -CONVEX * norm(&self.values)
+    }
+
+    /// The Hessian's inverse, over the directions in which it is not flat, times `b`.
+    pub(crate) fn solve(&self, b: &[f64]) -> Vec<f64> {
+        let (k, floor) = (b.len(), self.floor());
+        let scaled: Vec<f64> = b.iter().zip(&self.scale).map(|(b, s)| b * s).collect();
+        let mut out = vec![0.0; k];
+        for (w, v) in self.values.iter().zip(self.vectors.chunks_exact(k)) {
+            if w.abs() > floor {
+                axpy(dot(v, &scaled) / w, v, &mut out);
+            }
+        }
+        out.iter_mut().zip(&self.scale).for_each(|(o, s)| *o *= s);
+        out
     }
 
     fn step_at(&self, shift: f64) -> Vec<f64> {
@@ -224,9 +244,7 @@ impl Quadratic {
     /// Minimiser within the radius: the step in the unscaled coordinates, the decrease that it
     /// promises, and its scaled length.
     pub(crate) fn minimise(&self, radius: f64) -> (Vec<f64>, f64, f64) {
-        let lowest = self.values[0];
-        let largest = self.values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let floor = (FLAT * largest).max(f64::MIN_POSITIVE);
+        let (lowest, floor) = (self.values[0], self.floor());
         let mut step = self.step_at(0.0);
         if lowest <= floor || norm(&step) > radius {
             step = self.boundary_step((-lowest).max(0.0), floor, radius);

@@ -23,6 +23,8 @@ pub struct Step {
 pub struct Progress {
     stop: Arc<AtomicBool>,
     evaluations: AtomicUsize,
+    parts: AtomicUsize,
+    parts_done: AtomicUsize,
     steps: Mutex<Vec<Step>>,
 }
 
@@ -47,6 +49,22 @@ impl Progress {
         } else {
             Ok(())
         }
+    }
+
+    /// Say of how many parts the work consists.
+    pub fn expect(&self, parts: usize) {
+        self.parts.store(parts, Ordering::Relaxed);
+    }
+
+    /// Count a part as done.
+    pub fn advance(&self) {
+        self.parts_done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many parts are done, of how many (zero where nobody said).
+    pub fn parts(&self) -> (usize, usize) {
+        let all = self.parts.load(Ordering::Relaxed);
+        (self.parts_done.load(Ordering::Relaxed), all)
     }
 
     /// Record an evaluation.

@@ -66,7 +66,7 @@ impl Design {
     }
 
     /// Z of one term, n x (levels * p), columns of a level together.
-    fn z_term(&self, t: &OwnTerm) -> Mat<f64> {
+    pub fn z_term(&self, t: &OwnTerm) -> Mat<f64> {
         let mut z = Mat::zeros(self.n, t.levels * t.p);
         for i in 0..self.n {
             for k in 0..t.p {
@@ -99,7 +99,7 @@ fn lambda(theta: &[f64], p: usize) -> Mat<f64> {
     l
 }
 
-fn log_det(a: &Mat<f64>) -> f64 {
+pub fn log_det(a: &Mat<f64>) -> f64 {
     let l = a.llt(Side::Lower).expect("positive definite");
     (0..a.nrows()).map(|i| 2.0 * l.L()[(i, i)].ln()).sum()
 }

@@ -1,0 +1,68 @@
+#' Confidence intervals from a profile
+#'
+#' @param object What [profile()] gives for a model fitted by [rlmm()].
+#' @param parm Which parameters: numbers (of those that were profiled) or names. All unless given.
+#' @param level Probability that an interval is to have.
+#' @param zeta The two values of zeta to use instead of the normal quantiles.
+#' @param ... Arguments of lme4's method that have no effect.
+#' @return A matrix with one row for each parameter and the lower and upper limits as columns.
+#' @details
+#' A limit is the value where zeta first reaches a normal quantile on the way out from the estimate.
+#' Where it does not reach it before the end of the parameter's range, the limit is that end: 0 for a
+#' standard deviation, -1 or 1 for a correlation. A limit is `NA` only if the profile ends
+#' before: then a warning of class `rlmm_profile_too_short` says how to get a longer one.
+#' @seealso [confint.rlmm()].
+#' @examples
+#' pr <- profile(rlmm(Reaction ~ Days + (Days | Subject), sleepstudy))
+#' confint(pr)
+#' confint(pr, parm = c(".sigma", "Days"), level = 0.99)
+#' @importFrom stats confint
+#' @export
+confint.rlmm_profile <- function(object, parm, level = 0.95, zeta, ...) {
+  curves <- profile_curves(object)
+  if (!missing(parm) && !is.null(parm)) curves <- curves[chosen_curves(curves, parm)]
+  if (missing(zeta)) {
+    check_level(level)
+    probabilities <- (1 + c(-1, 1) * level) / 2
+    zeta <- stats::qnorm(probabilities)
+  } else {
+    zeta <- checked_zeta(zeta)
+    probabilities <- stats::pnorm(zeta)
+  }
+  limits <- t(vapply(curves, curve_limits, zeta, zeta = zeta))
+  dimnames(limits) <- list(names(curves), percent_names(probabilities))
+  short <- rownames(limits)[rowSums(is.na(limits)) > 0L]
+  if (length(short)) {
+    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before zeta ",
+      "reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', or a ",
+      "larger 'maxpts'"), column = short[1L])
+  }
+  limits
+}
+
+checked_zeta <- function(zeta) {
+  if (!is.numeric(zeta) || !length(zeta) %in% 1:2 || !all(is.finite(zeta))) {
+    stop_rlmm("bad_argument", "'zeta' must be one or two numbers", column = "zeta")
+  }
+  if (length(zeta) == 1L) c(-1, 1) * abs(zeta) else sort(zeta)
+}
+
+profile_curves <- function(object) {
+  curves <- attr(object, "curves")
+  if (is.null(curves)) {
+    stop_rlmm("bad_argument", paste0("this is a part of a profile's rows, which has lost the curves: ",
+      "use the whole profile, and 'which' or 'parm' to choose parameters"), column = "object")
+  }
+  curves
+}
+
+# Positions of some of the curves, by number or name.
+chosen_curves <- function(curves, parm) {
+  names <- names(curves)
+  found <- if (is.character(parm)) match(parm, names) else seq_along(names)[parm]
+  if (anyNA(found)) {
+    stop_rlmm("unknown_name", paste0("the profile has no parameter '", parm[is.na(found)][1L],
+      "'; it has ", quoted_list(names)), column = as.character(parm[is.na(found)][1L]))
+  }
+  sort(unique(found))
+}

@@ -1,0 +1,107 @@
+#' Confidence intervals of all parameters
+#'
+#' @param object A model fitted by [rlmm()].
+#' @param parm Which parameters: numbers, names in either style, `"theta_"` (all of the random
+#'   effects, and sigma) or `"beta_"` (all fixed effects). All of them unless given.
+#' @param level Probability that an interval is to have.
+#' @param method `"profile"`: by profile likelihood; `"Wald"`: estimate plus or minus standard
+#'   errors; `"boot"`: by the parametric bootstrap.
+#' @param zeta For profiles, the values of zeta to use instead of the normal quantiles.
+#' @param nsim,boot.type,FUN For the bootstrap: number of replicates, kind of interval (`"perc"`,
+#'   `"basic"`, `"norm"`, `"bca"` or `"shortest"`), and a function of the fit whose values get
+#'   intervals instead of the parameters.
+#' @param quiet As lme4's argument; there is no message to suppress.
+#' @param oldNames Names in lme4's first style (`.sig01`, `.sigma`), or telling ones
+#'   (`sd_(Intercept)|Subject`, `sigma`)?
+#' @param criterion For profiles: `"deviance"`, or `"REML"` for variance parameters, see
+#'   [profile.rlmm()].
+#' @param ... Handed to [profile.rlmm()] or to `bootMer()`.
+#' @return A matrix with one row for each parameter and the lower and upper limits as columns.
+#'
+#'   The rows are, for each random-effects term, the standard deviations, then the correlations (the
+#'   lower triangle by columns); then sigma; then the fixed effects. This is the order of
+#'   lme4 from version 2; before that, lme4 took the lower triangle of the whole matrix by columns,
+#'   so that `.sig02` and `.sig03` of a random slope are the other way round there.
+#' @details
+#' Profile intervals are the default, for they are quick to compute here. They do not depend on the
+#' scale of the parameter, and they are right where a variance is near zero: an interval
+#' reaches 0 (or a correlation -1 or 1) if the data cannot exclude it. Those of a REML fit are based
+#' on the likelihood all the same, as in lme4, unless `criterion = "REML"`.
+#'
+#' Wald intervals of fixed effects are those of the normal distribution. Standard deviations have
+#' intervals that are symmetric for their logarithms and correlations for Fisher's z, by observed
+#' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none: `NA`,
+#' with a warning of class `rlmm_no_interval`.
+#' @inheritSection profile.rlmm Warnings
+#' @seealso [profile.rlmm()], [confint.rlmm_profile()], [intervals.rlmm()].
+#' @references
+#' Pinheiro & Bates (2000). Mixed-Effects Models in S and S-PLUS. Springer, section 2.4.
+#' @examples
+#' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#' confint(fit)
+#' confint(fit, "theta_", oldNames = FALSE, criterion = "REML")
+#' confint(fit, "beta_", method = "Wald", level = 0.9)
+#' @export
+confint.rlmm <- function(object, parm, level = 0.95, method = c("profile", "Wald", "boot"), zeta,
+                         nsim = 500, boot.type = c("perc", "basic", "norm", "bca", "shortest"),
+                         FUN = NULL, quiet = FALSE, oldNames = TRUE,
+                         criterion = c("deviance", "REML"), ...) {
+  method <- one_of(method, c("profile", "Wald", "boot"), "method")
+  check_level(level)
+  if (missing(parm)) parm <- NULL
+  if (method == "boot") {
+    type <- one_of(boot.type, c("perc", "basic", "norm", "bca", "shortest"), "boot.type")
+    return(boot_limits(object, parm, level, nsim, type, FUN, oldNames, ...))
+  }
+  table <- profile_parameters(object)
+  chosen <- chosen_parameters(table, parm)
+  if (method == "Wald") {
+    check_no_dots(...)
+    return(wald_limits(object, table, chosen, level, oldNames))
+  }
+  criterion <- one_of(criterion, c("deviance", "REML"), "criterion")
+  if (missing(zeta)) zeta <- stats::qnorm((1 + level) / 2)
+  profile_limits(object, table, chosen, checked_zeta(zeta), criterion, oldNames, ...)
+}
+
+# The profile only as far as the limits need it.
+profile_limits <- function(object, table, chosen, zeta, criterion, oldNames, maxpts = 100,
+                           verbose = 0, ...) {
+  lme4_only <- setdiff(names(formals(profile.rlmm)), c("which", "fitted", "..."))
+  dots <- list(...)
+  do.call(check_no_dots, dots[!names_or_empty(dots) %in% lme4_only])
+  cutoff <- max(abs(zeta))
+  profile <- make_profile(object, table, chosen, cutoff, cutoff / 5, maxpts, criterion, oldNames,
+    verbose)
+  confint(profile, zeta = zeta)
+}
+
+wald_limits <- function(object, table, chosen, level, oldNames) {
+  half <- stats::qnorm((1 + level) / 2) * sqrt(diag(vcov(object)))
+  limits <- matrix(NA_real_, nrow(table), 2L,
+    dimnames = list(if (oldNames) table$old else table$new, percent_names((1 + c(-1, 1) * level) / 2)))
+  fixed <- table$kind == "beta"
+  if (any(fixed[chosen])) limits[fixed, ] <- object$beta + outer(half, c(-1, 1))
+  if (!all(fixed[chosen])) {
+    limits[!fixed, ] <- variance_intervals(object, level)[, c("lower", "upper")]
+  }
+  limits <- limits[chosen, , drop = FALSE]
+  none <- rownames(limits)[is.na(limits[, 1L])]
+  if (length(none)) {
+    warn_rlmm("no_interval", paste0("no Wald interval for ", quoted_list(none), ": the term is ",
+      "singular, so that the estimate lies on the boundary; method = \"profile\" gives one-sided ",
+      "intervals"), column = none[1L])
+  }
+  limits
+}
+
+boot_limits <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
+  boot <- if (is.null(FUN)) bootMer(object, nsim = nsim, ...) else
+    bootMer(object, FUN, nsim = nsim, ...)
+  limits <- confint(boot, level = level, type = type)
+  if (!is.null(FUN)) return(if (is.null(parm)) limits else limits[parm, , drop = FALSE])
+  table <- profile_parameters(object)
+  limits <- limits[, seq_len(2L), drop = FALSE]
+  rownames(limits) <- if (oldNames) table$old else table$new
+  limits[chosen_parameters(table, parm), , drop = FALSE]
+}
