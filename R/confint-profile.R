@@ -23,21 +23,9 @@ confint.rlmm_profile <- function(object, parm, level = 0.95, zeta, ...) {
   if (!missing(parm) && !is.null(parm)) curves <- curves[chosen_curves(curves, parm)]
   if (missing(zeta)) {
     check_level(level)
-    probabilities <- (1 + c(-1, 1) * level) / 2
-    zeta <- stats::qnorm(probabilities)
-  } else {
-    zeta <- checked_zeta(zeta)
-    probabilities <- stats::pnorm(zeta)
+    zeta <- stats::qnorm((1 + level) / 2)
   }
-  limits <- t(vapply(curves, curve_limits, zeta, zeta = zeta))
-  dimnames(limits) <- list(names(curves), percent_names(probabilities))
-  short <- rownames(limits)[rowSums(is.na(limits)) > 0L]
-  if (length(short)) {
-    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before zeta ",
-      "reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', or a ",
-      "larger 'maxpts'"), column = short[1L])
-  }
-  limits
+  limits_of_curves(curves, checked_zeta(zeta))
 }
 
 checked_zeta <- function(zeta) {

@@ -71,15 +71,16 @@ profile_limits <- function(object, table, chosen, zeta, criterion, oldNames, max
   dots <- list(...)
   do.call(check_no_dots, dots[!names_or_empty(dots) %in% lme4_only])
   cutoff <- max(abs(zeta))
-  profile <- make_profile(object, table, chosen, cutoff, cutoff / 5, maxpts, criterion, oldNames,
-    verbose)
-  confint(profile, zeta = zeta)
+  range <- list(cutoff = cutoff, delta = cutoff / 5, maxpts = maxpts, verbose = verbose)
+  names <- if (oldNames) table$old else table$new
+  limits_of_curves(follow_profiles(object, table, chosen, names, criterion, range)$curves, zeta)
 }
 
 wald_limits <- function(object, table, chosen, level, oldNames) {
   half <- stats::qnorm((1 + level) / 2) * sqrt(diag(vcov(object)))
-  limits <- matrix(NA_real_, nrow(table), 2L,
-    dimnames = list(if (oldNames) table$old else table$new, percent_names((1 + c(-1, 1) * level) / 2)))
+  limits <- matrix(NA_real_, length(table$kind), 2L)
+  dimnames(limits) <- list(if (oldNames) table$old else table$new,
+    percent_names((1 + c(-1, 1) * level) / 2))
   fixed <- table$kind == "beta"
   if (any(fixed[chosen])) limits[fixed, ] <- object$beta + outer(half, c(-1, 1))
   if (!all(fixed[chosen])) {

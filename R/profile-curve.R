@@ -30,17 +30,45 @@ at_of_zeta <- function(zeta, curve) {
   side <- if (zeta < 0) 1L else 2L
   way <- if (side == 1L) curve$center:1L else curve$center:length(curve$at)
   reached <- which(abs(curve$zeta[way]) >= abs(zeta))
-  if (length(reached) == 0L) {
-    return(if (curve$endings[side] == "bound") curve$at[way[length(way)]] else NA_real_)
-  }
-  ends <- sort(curve$at[way[reached[1L] - 1:0]])
-  spline <- curve_spline(curve)
-  stats::uniroot(function(at) spline(at) - zeta, ends, tol = 1e-12 * max(abs(ends)))$root
+  if (length(reached) == 0L) return(end_of_range(curve, side))
+  ends <- way[reached[1L] - 1:0]
+  length <- diff(curve$at[ends])
+  curve$at[ends[1L]] +
+    length * first_root(curve$zeta[ends] - zeta, curve$slope[ends] * length)
 }
 
-# Limits at the zetas of a level, and why a limit is missing.
+# The end of the parameter's range, if the profile has come so far. On its way to zero, sigma is
+# followed on the logarithmic scale until it is as good as there.
+end_of_range <- function(curve, side) {
+  if (curve$endings[side] != "bound") return(NA_real_)
+  if (curve$kind %in% c("sigma", "log_sigma", "sigma2")) -Inf else range(curve$at)[side]
+}
+
+# Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values differ
+# in sign.
+first_root <- function(y, m) {
+  rise <- y[2L] - y[1L]
+  roots <- polyroot(c(y[1L], m[1L], 3 * rise - 2 * m[1L] - m[2L], m[1L] + m[2L] - 2 * rise))
+  real <- Re(roots)[abs(Im(roots)) < 1e-7]
+  min(1, max(0, min(real[real > -1e-9 & real < 1 + 1e-9])))
+}
+
+# The limits at two values of zeta.
 curve_limits <- function(curve, zeta) {
   limits <- values_of_zeta(curve, zeta)
   if (curve$undefined) limits <- bounds_of_kind[[curve$kind]]
+  limits
+}
+
+# Limits of all curves, with a warning where one is missing because its profile ends before.
+limits_of_curves <- function(curves, zeta) {
+  limits <- t(vapply(curves, curve_limits, zeta, zeta = zeta))
+  dimnames(limits) <- list(names(curves), percent_names(stats::pnorm(zeta)))
+  short <- rownames(limits)[is.na(limits[, 1L]) | is.na(limits[, 2L])]
+  if (length(short)) {
+    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before zeta ",
+      "reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', or a ",
+      "larger 'maxpts'"), column = short[1L])
+  }
   limits
 }

@@ -1,46 +1,43 @@
 # The parameters that profiles and intervals are about: their order, names and kinds.
 
-# One row for each parameter: those of every random-effects term (standard deviations, then
-# correlations), sigma, fixed effects. `kind` is what the value is on that scale; the last columns
-# say it to Rust.
-profile_parameters <- function(object, scale = c("sdcor", "varcov")) {
-  scale <- match.arg(scale)
+# Those of every random-effects term (standard deviations, then correlations), sigma, and the fixed
+# effects, as vectors: `kind` is what the value is on that scale, `old` and `new` are the names in
+# both styles, `focus` (4 rows) says it to Rust: code, term or fixed effect, columns of the term.
+profile_parameters <- function(object, scale = "sdcor") {
   kinds <- switch(scale, sdcor = c("sd", "cor", "sigma"), varcov = c("var", "cov", "sigma2"))
   parts <- Map(term_parameters, object$random, seq_along(object$random), list(kinds))
-  table <- do.call(rbind, parts)
-  variance <- nrow(table)
-  p <- length(object$beta)
-  rest <- data.frame(
-    kind = c(kinds[3L], rep("beta", p)), new = c(names_of_kind[[kinds[3L]]], names(object$beta)),
-    code = c(4, rep(5, p)), term = c(0, seq_len(p)), column1 = 0, column2 = 0
+  kind <- unlist(lapply(parts, `[[`, "kind"))
+  fixed <- names(object$beta)
+  p <- length(fixed)
+  list(
+    kind = c(kind, kinds[3L], rep("beta", p)),
+    old = c(sprintf(".sig%02d", seq_along(kind)), ".sigma", fixed),
+    new = make.unique(c(unlist(lapply(parts, `[[`, "name")), name_of_kind[[kinds[3L]]], fixed), "_"),
+    focus = cbind(do.call(cbind, lapply(parts, `[[`, "focus")), c(4, 0, 0, 0),
+      rbind(rep(5, p), seq_len(p), 0, 0)[, seq_len(p), drop = FALSE])
   )
-  table <- rbind(table, rest)
-  table$old <- c(sprintf(".sig%02d", seq_len(variance)), ".sigma", names(object$beta))
-  table$new <- make.unique(table$new, sep = "_")
-  table
 }
 
-names_of_kind <- list(sd = "sd_", cor = "cor_", var = "var_", cov = "cov_", sigma = "sigma",
+name_of_kind <- c(sd = "sd_", cor = "cor_", var = "var_", cov = "cov_", sigma = "sigma",
   sigma2 = "sigma^2")
+
+code_of_kind <- c(sd = 1, var = 1, cor = 2, cov = 3)
 
 term_parameters <- function(term, index, kinds) {
   p <- length(term$columns)
   low <- which(lower.tri(diag(p)), arr.ind = TRUE)
-  pair <- seq_len(p + nrow(low)) > p
-  columns <- c(term$columns, paste0(term$columns[low[, 1L]], ".", term$columns[low[, 2L]]))
-  columns <- columns[seq_along(pair)]
-  kind <- kinds[1L + pair]
-  data.frame(
-    kind = kind, new = paste0(unlist(names_of_kind[kind]), columns, "|", term$group),
-    code = c(sd = 1, var = 1, cor = 2, cov = 3)[kind], term = index,
-    column1 = c(seq_len(p), low[, 2L]), column2 = c(rep(0, p), low[, 1L]), row.names = NULL
-  )
+  kind <- rep(kinds[1:2], c(p, nrow(low)))
+  columns <- c(term$columns,
+    if (p > 1L) paste0(term$columns[low[, 1L]], ".", term$columns[low[, 2L]]))
+  list(kind = kind, name = paste0(name_of_kind[kind], columns, "|", term$group),
+    focus = rbind(code_of_kind[kind], index, c(seq_len(p), low[, 2L]),
+      c(rep(0, p), low[, 1L]), deparse.level = 0L))
 }
 
-# Rows of the parameters that the user asks for: by number, by name in either style, "theta_" (all
+# Positions of the parameters that the user asks for: by number, by name in either style, "theta_" (all
 # of the random effects, and sigma) or "beta_" (all fixed effects).
 chosen_parameters <- function(table, parm) {
-  all <- seq_len(nrow(table))
+  all <- seq_along(table$kind)
   if (is.null(parm)) return(all)
   if (is.numeric(parm)) {
     found <- all[parm]

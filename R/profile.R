@@ -85,12 +85,14 @@ profile.rlmm <- function(fitted, which = NULL, alphamax = 0.01, maxpts = 100, de
   criterion <- one_of(criterion, c("deviance", "REML"), "criterion")
   table <- profile_parameters(fitted, scale)
   check_level(alphamax)
-  cutoff <- sqrt(stats::qchisq(1 - alphamax, nrow(table)))
+  cutoff <- sqrt(stats::qchisq(1 - alphamax, length(table$kind)))
   if (is.null(delta)) delta <- cutoff * delta.cutoff
   check_positive(delta, "delta")
   check_positive(maxpts, "maxpts")
-  make_profile(fitted, table, chosen_parameters(table, which), cutoff, delta, maxpts, criterion,
-    oldNames, verbose)
+  names <- if (oldNames) table$old else table$new
+  found <- follow_profiles(fitted, table, chosen_parameters(table, which), names, criterion,
+    list(cutoff = cutoff, delta = delta, maxpts = maxpts, verbose = verbose))
+  new_profile(found, table, names, criterion)
 }
 
 #' @importFrom stats profile
@@ -109,48 +111,42 @@ check_positive <- function(x, name) {
   }
 }
 
-# The profiles of the parameters in the rows `chosen` of the table.
-make_profile <- function(object, table, chosen, cutoff, delta, maxpts, criterion, oldNames,
-                         verbose = 0) {
+# What Rust finds for the chosen parameters, the curves by name. `range` has cutoff, delta, maxpts
+# and verbose. With more curves than threads each thread follows its own; otherwise the threads share
+# the evaluations.
+follow_profiles <- function(object, table, chosen, names, criterion, range) {
   chosen <- with_criterion(table, chosen, criterion)
-  found <- follow_profiles(object, table[chosen, ], cutoff, delta, maxpts, criterion == "REML",
-    verbose)
-  names <- if (oldNames) table$old else table$new
-  warn_about_profile(found, names[chosen])
-  curves <- Map(profile_curve, found$curves, table$kind[chosen], match(chosen, seq_along(names)))
-  names(curves) <- names[chosen]
-  new_profile(curves, found, table, names, criterion)
+  frame <- rebuilt_frame(object)
+  frame$control$check$rank_X <- "ignore"
+  threads <- thread_count(frame$control)
+  if (2L * length(chosen) >= threads) frame$control$threads <- 1L
+  frame$REML <- criterion == "REML"
+  search <- object$REML != frame$REML
+  model <- environment(rlmm_devfun(frame))$model
+  theta <- if (search) start_from(object) else object$theta
+  print_after <- if (isTRUE(range$verbose > 0)) 0 else if (frame$control$progress) 2 else Inf
+  found <- rust_result(rust_profile(model, as.double(theta), search,
+    as.double(table$focus[, chosen]), range$cutoff, range$delta,
+    as.integer(ceiling(range$maxpts / 2)), threads, print_after))
+  found$curves <- Map(profile_curve, found$curves, table$kind[chosen], chosen)
+  names(found$curves) <- names[chosen]
+  warn_about_profile(found)
+  found
 }
 
 # Fixed effects have no REML profile.
 with_criterion <- function(table, chosen, criterion) {
   fixed <- table$kind[chosen] == "beta"
   if (criterion == "deviance" || !any(fixed)) return(chosen)
-  if (length(chosen) < nrow(table)) {
-    stop_rlmm("no_reml_profile", paste0("the fixed effect '", table$new[chosen[fixed][1L]],
-      "' has no REML profile: use criterion = \"deviance\""), column = table$new[chosen[fixed][1L]])
+  if (length(chosen) < length(table$kind)) {
+    name <- table$new[chosen[fixed][1L]]
+    stop_rlmm("no_reml_profile", paste0("the fixed effect '", name, "' has no REML profile: use ",
+      "criterion = \"deviance\""), column = name)
   }
   chosen[!fixed]
 }
 
-# The curves as Rust gives them. With more curves than threads each thread follows its own;
-# otherwise the threads share the evaluations.
-follow_profiles <- function(object, table, cutoff, delta, maxpts, REML, verbose) {
-  frame <- rebuilt_frame(object)
-  frame$control$check$rank_X <- "ignore"
-  threads <- thread_count(frame$control)
-  if (2L * nrow(table) >= threads) frame$control$threads <- 1L
-  search <- object$REML != REML
-  frame$REML <- REML
-  model <- environment(rlmm_devfun(frame))$model
-  theta <- if (search) start_from(object) else object$theta
-  print_after <- if (isTRUE(verbose > 0)) 0 else if (frame$control$progress) 2 else Inf
-  foci <- t(as.matrix(table[c("code", "term", "column1", "column2")]))
-  rust_result(rust_profile(model, as.double(theta), search, as.double(foci), cutoff, delta,
-    as.integer(ceiling(maxpts / 2)), threads, print_after))
-}
-
-warn_about_profile <- function(found, names) {
+warn_about_profile <- function(found) {
   if (!is.null(found$certificate) && !isTRUE(found$certificate$certified)) {
     warn_rlmm("not_certified", paste0("the maximum likelihood or REML fit that the profile starts ",
       "from is ", found$certificate$text))
@@ -163,7 +159,7 @@ warn_about_profile <- function(found, names) {
       "start = c(", paste(format(found$lower_theta, digits = 6), collapse = ", "), ")"),
     theta = found$lower_theta)
   }
-  lost <- names[!vapply(found$curves, function(curve) all(curve$converged), NA)]
+  lost <- names(which(!vapply(found$curves, function(curve) all(curve$converged), NA)))
   if (length(lost)) {
     warn_rlmm("profile_incomplete", paste0("the profile of ", quoted_list(lost), " has points that ",
       "could not be found to full precision"), column = lost[1L])
@@ -179,7 +175,8 @@ profile_curve <- function(curve, kind, column) {
   curve
 }
 
-new_profile <- function(curves, found, table, names, criterion) {
+new_profile <- function(found, table, names, criterion) {
+  curves <- found$curves
   rows <- lapply(curves, function(curve) {
     values <- on_scale_of(curve$parameters, table)
     values[, curve$column] <- curve_values(curve)
@@ -203,8 +200,8 @@ on_scale_of <- function(parameters, table) {
   squared <- table$kind %in% c("var", "sigma2")
   out[, squared] <- parameters[, squared]^2
   for (i in which(table$kind == "cov")) {
-    sd <- which(table$term == table$term[i] & table$kind == "var")
-    both <- sd[c(table$column1[i], table$column2[i])]
+    term <- which(table$kind == "var" & table$focus[2L, ] == table$focus[2L, i])
+    both <- term[table$focus[3:4, i]]
     product <- parameters[, both[1L]] * parameters[, both[2L]]
     out[, i] <- ifelse(product == 0, 0, parameters[, i] * product)
   }

@@ -102,6 +102,7 @@ fn curve(c: &Curve) -> Robj {
         Ending::Cutoff => "cutoff",
         Ending::Bound => "bound",
         Ending::Points => "points",
+        Ending::Failure => "failure",
     };
     list!(
         at = column(|p| p.at),

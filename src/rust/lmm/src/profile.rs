@@ -16,7 +16,7 @@
 //! Every curve has coordinates in which the constraint holds by construction ([`coordinates`]); the
 //! criterion and its exact derivatives are carried over to them ([`criterion`]); each constrained
 //! minimum is a few Newton steps ([`constrained`]) from where the tangent of the curve says it is
-//! ([`curve`]). Curves are followed in parallel, both sides apart.
+//! ([`curve`]). Curves are followed in parallel.
 
 pub mod constrained;
 pub mod coordinates;
@@ -39,11 +39,11 @@ use crate::start::start;
 use constrained::{Constrained, Minimum};
 pub use coordinates::Focus;
 use coordinates::Frame;
-use curve::{curve_point, follow, Lower, Side};
+use curve::{curve_point, Lower, Side, Walk};
 pub use curve::{CurvePoint, Ending, Range};
 
-/// Evaluations that one side of a curve takes, about.
-const EVALUATIONS: f64 = 30.0;
+/// Evaluations that a curve takes, about.
+const EVALUATIONS: f64 = 40.0;
 /// Operations below which threads cost more than they gain (about 20 ms of one core).
 const PARALLEL_WORK: f64 = 3e7;
 
@@ -107,31 +107,16 @@ pub fn profile(model: &Model, plan: &Plan, progress: &Progress) -> Result<Profil
     plan.foci.iter().try_for_each(|f| check(model, *f))?;
     let (solution, certificate) = estimates(model, plan, progress)?;
     let base = Base::new(model, &solution.theta, progress)?;
-    let tasks: Vec<(usize, f64)> = (0..plan.foci.len())
-        .flat_map(|i| [(i, -1.0), (i, 1.0)])
-        .collect();
-    progress.expect(tasks.len());
-    let sides = run_tasks(model, plan, &base, &tasks, progress)?;
-    let mut curves = Vec::new();
-    let mut lower: Option<Lower> = None;
-    let mut evaluations = 0;
-    let mut sides = sides.into_iter();
-    while let (Some(down), Some(up)) = (sides.next(), sides.next()) {
-        evaluations += down.evaluations + up.evaluations;
-        let focus = plan.foci[curves.len()];
-        let found = [&down, &up].map(|s| s.side.lower.clone());
-        for found in found.into_iter().flatten() {
-            if lower.as_ref().map_or(true, |l| found.value < l.value) {
-                lower = Some(found);
-            }
-        }
-        curves.push(join(focus, down, up));
-    }
+    progress.expect(plan.foci.len());
+    let found = run_tasks(model, plan, &base, progress)?;
+    let evaluations = found.iter().map(|f| f.evaluations).sum();
+    let all_lower = found.iter().filter_map(|f| f.lower.as_ref());
+    let lower = all_lower.min_by(|a, b| a.value.total_cmp(&b.value));
     Ok(Profile {
         solution,
         certificate,
-        curves,
         lower: lower.map(|l| (l.value, uncondition(&model.terms, &l.theta))),
+        curves: found.into_iter().map(|f| f.curve).collect(),
         evaluations,
     })
 }
@@ -186,11 +171,10 @@ impl Base {
     }
 }
 
-/// One side of a curve, with the estimate from which it starts.
+/// A curve, and what else came of it.
 struct Found {
-    center: CurvePoint,
-    side: Side,
-    undefined: bool,
+    curve: Curve,
+    lower: Option<Lower>,
     evaluations: usize,
 }
 
@@ -198,45 +182,38 @@ fn run_tasks(
     model: &Model,
     plan: &Plan,
     base: &Base,
-    tasks: &[(usize, f64)],
     progress: &Progress,
 ) -> Result<Vec<Found>, LmmError> {
-    let job = |work: &mut Option<Work>, &(i, sign): &(usize, f64)| {
+    let job = |work: &mut Option<Work>, &focus: &Focus| {
         let mut own = match work.take() {
             Some(work) => work,
             None => Work::new(model)?,
         };
-        let found = one_side(
-            model,
-            &mut own,
-            base,
-            plan.foci[i],
-            (sign, plan.range),
-            progress,
-        );
+        let found = one_curve(model, &mut own, base, (focus, plan.range), progress);
         *work = Some(own);
         progress.advance();
         found
     };
     let k = model.theta_len() as f64;
-    let cost = tasks.len() as f64 * EVALUATIONS * (3.0 + k) * model.work_per_evaluation();
-    let threads = plan.threads.min(tasks.len());
+    let cost = plan.foci.len() as f64 * EVALUATIONS * (3.0 + k) * model.work_per_evaluation();
+    let threads = plan.threads.min(plan.foci.len());
     if model.pool.is_none() && threads > 1 && cost > PARALLEL_WORK {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         if let Ok(pool) = pool {
-            return pool.install(|| tasks.par_iter().map_init(|| None, job).collect());
+            let foci = plan.foci.par_iter();
+            return pool.install(|| foci.map_init(|| None, job).collect());
         }
     }
     let mut work = None;
-    tasks.iter().map(|task| job(&mut work, task)).collect()
+    plan.foci.iter().map(|f| job(&mut work, f)).collect()
 }
 
-fn one_side(
+/// Both sides of one curve.
+fn one_curve(
     model: &Model,
     work: &mut Work,
     base: &Base,
-    focus: Focus,
-    (sign, range): (f64, Range),
+    (focus, range): (Focus, Range),
     progress: &Progress,
 ) -> Result<Found, LmmError> {
     let frame = Frame::new(model, &base.units, focus);
@@ -247,21 +224,32 @@ fn one_side(
         frame: &frame,
         progress,
         evaluations: 0,
+        frozen: None,
     };
     let center = problem.center(x)?;
-    let steepness = (0.5 * center.bend).max(0.0).sqrt();
-    let undefined = frame.is_undefined(&center.x);
-    let side = if undefined {
-        flat_side(model, &frame, &center, sign)
+    let undefined = frame
+        .roots()
+        .is_some_and(|r| r.iter().any(|&t| center.x[t] == 0.0));
+    let sides = if undefined {
+        [-1.0, 1.0].map(|sign| flat_side(model, &frame, &center, sign))
     } else {
-        follow(&mut problem, &center, sign, range)?
+        let cap = problem.without_correlation(&center.x)?;
+        let mut walk = |sign| {
+            Walk {
+                problem: &mut problem,
+                center: &center,
+                sign,
+                range,
+                cap: cap.as_ref(),
+            }
+            .follow()
+        };
+        [walk(-1.0)?, walk(1.0)?]
     };
-    Ok(Found {
-        center: curve_point(model, &frame, &center, 0.0, steepness),
-        side,
-        undefined,
-        evaluations: problem.evaluations,
-    })
+    let evaluations = problem.evaluations;
+    let steepness = (0.5 * center.bend).max(0.0).sqrt();
+    let middle = curve_point(model, &frame, &center, 0.0, steepness);
+    Ok(join(focus, middle, sides, undefined, evaluations))
 }
 
 /// A correlation of effects without variance can be anything.
@@ -275,17 +263,29 @@ fn flat_side(model: &Model, frame: &Frame, center: &Minimum, sign: f64) -> Side 
     }
 }
 
-fn join(focus: Focus, down: Found, up: Found) -> Curve {
-    let mut points = down.side.points;
+fn join(
+    focus: Focus,
+    middle: CurvePoint,
+    [down, up]: [Side; 2],
+    undefined: bool,
+    evaluations: usize,
+) -> Found {
+    let endings = [down.ending, up.ending];
+    let mut points = down.points;
     points.reverse();
     let center = points.len();
-    points.push(down.center);
-    points.extend(up.side.points);
-    Curve {
-        focus,
-        points,
-        center,
-        endings: [down.side.ending, up.side.ending],
-        undefined: down.undefined,
+    points.push(middle);
+    points.extend(up.points);
+    let both = [down.lower, up.lower].into_iter().flatten();
+    Found {
+        curve: Curve {
+            focus,
+            points,
+            center,
+            endings,
+            undefined,
+        },
+        lower: both.min_by(|a, b| a.value.total_cmp(&b.value)),
+        evaluations,
     }
 }

@@ -28,6 +28,8 @@ pub struct Constrained<'a> {
     pub progress: &'a Progress,
     /// Evaluations so far.
     pub evaluations: usize,
+    /// A coordinate that stays zero, where the criterion is stationary by symmetry.
+    pub frozen: Option<usize>,
 }
 
 /// A constrained minimum.
@@ -60,8 +62,11 @@ impl Constrained<'_> {
     fn quadratic(&self, x: &[f64], point: &Point) -> Result<Quadratic, LmmError> {
         let n = x.len();
         let columns = point.hessian.chunks_exact(n).skip(1);
-        let hessian: Vec<f64> = columns.flat_map(|c| c[1..].iter().copied()).collect();
+        let mut hessian: Vec<f64> = columns.flat_map(|c| c[1..].iter().copied()).collect();
         let scale = self.frame.scale(x)[1..].to_vec();
+        if let Some(t) = self.frozen {
+            hessian[(t - 1) * n] = 1.0 / (scale[t - 1] * scale[t - 1]);
+        }
         Quadratic::new(&point.gradient[1..], &hessian, scale)
             .ok_or_else(|| LmmError::Internal("second derivatives that are not finite".into()))
     }
@@ -80,6 +85,30 @@ impl Constrained<'_> {
         })
     }
 
+    /// The least criterion with one of the standard deviations of a correlation at zero, from x:
+    /// there the correlation does not matter. `None` where the focus is something else.
+    ///
+    /// # Errors
+    /// [`LmmError::Interrupted`] when the computation is to stop.
+    pub fn without_correlation(&mut self, x: &[f64]) -> Result<Option<Minimum>, LmmError> {
+        let mut least: Option<Minimum> = None;
+        for root in self.frame.roots().into_iter().flatten() {
+            let mut start = x.to_vec();
+            start[root] = 0.0;
+            self.frozen = Some(root);
+            let found = self.minimise(start);
+            self.frozen = None;
+            match found {
+                Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
+                Ok(found) if least.as_ref().map_or(true, |l| found.value < l.value) => {
+                    least = Some(found);
+                }
+                _ => {}
+            }
+        }
+        Ok(least)
+    }
+
     /// Trust-region Newton search over the free coordinates.
     ///
     /// # Errors
@@ -95,6 +124,9 @@ impl Constrained<'_> {
             let (step, promised, length) = quadratic.minimise(radius);
             let mut trial = x.clone();
             axpy(1.0, &step, &mut trial[1..]);
+            if let Some(t) = self.frozen {
+                trial[t] = 0.0;
+            }
             let found = match self.evaluate(&trial) {
                 Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
                 Err(_) => None,

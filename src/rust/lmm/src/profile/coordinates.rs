@@ -49,6 +49,11 @@ pub enum Focus {
     Fixed(usize),
 }
 
+/// Sigma is as good as zero at this part of its estimate (on the logarithmic scale).
+const SIGMA_VANISHES: f64 = 9.2;
+/// Or at this part of the response's scale.
+const SIGMA_ZERO: f64 = -13.8;
+
 /// How the first rows of a term's factor M depend on the coordinates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Shape {
@@ -159,9 +164,13 @@ impl Frame {
         scale
     }
 
-    /// Smallest and largest value of the focus.
-    pub fn bounds(&self) -> (f64, f64) {
+    /// Smallest and largest value of the focus, whose estimate is `center`.
+    pub fn bounds(&self, center: f64) -> (f64, f64) {
         match self.focus {
+            Focus::Sigma => {
+                let zero = (center - SIGMA_VANISHES).max(SIGMA_ZERO).min(center);
+                (zero, f64::INFINITY)
+            }
             Focus::Deviation { .. } => (0.0, f64::INFINITY),
             Focus::Correlation { .. } => {
                 let right = std::f64::consts::FRAC_PI_2;
@@ -183,11 +192,21 @@ impl Frame {
         }
     }
 
-    /// Whether the focus is the correlation of effects of which one has no variance at x.
-    pub fn is_undefined(&self, x: &[f64]) -> bool {
-        self.terms.iter().any(|t| match t.shape {
-            Shape::Angle { roots: [a, b] } => x[a] == 0.0 || x[b] == 0.0,
-            _ => false,
+    /// Set the focus to w, which is a correlation whose first or second standard deviation is zero,
+    /// and leave the covariance as it is.
+    pub fn turn(&self, x: &mut [f64], w: f64) {
+        let turn = w - x[0];
+        x[0] = w;
+        for t in &self.terms {
+            t.turn(x, turn);
+        }
+    }
+
+    /// For a correlation, the coordinates whose squares are its two standard deviations.
+    pub fn roots(&self) -> Option<[usize; 2]> {
+        self.terms.iter().find_map(|t| match t.shape {
+            Shape::Angle { roots } => Some(roots),
+            _ => None,
         })
     }
 }
@@ -363,6 +382,23 @@ impl TermFrame {
                 let least = 0.01 * self.unit[0].sqrt() * log_sigma.exp();
                 x[log] = m[0].max(least).ln();
                 x[0] = m[0] * m[1];
+            }
+        }
+    }
+
+    /// Rotate the first two columns of M below its second row, if the first is zero.
+    fn turn(&self, x: &mut [f64], turn: f64) {
+        let Shape::Angle { roots: [a, _] } = self.shape else {
+            return;
+        };
+        if x[a] != 0.0 {
+            return;
+        }
+        let (sin, cos) = turn.sin_cos();
+        let index = |at: usize| self.linear.iter().find(|l| l.1 == at).map(|l| l.0);
+        for row in 2..self.p {
+            if let (Some(u), Some(v)) = (index(row), index(row + self.p)) {
+                (x[u], x[v]) = (x[u] * cos + x[v] * sin, x[v] * cos - x[u] * sin);
             }
         }
     }

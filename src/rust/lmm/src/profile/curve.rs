@@ -5,6 +5,10 @@
 //! `D' / (2 zeta)`: exact, since D' is the partial derivative at the minimum. A step solves the
 //! second-order expansion of zeta; one that changes zeta by more than twice what was intended is
 //! halved. So every stretch is known at its ends with slopes.
+//!
+//! The minimum need not be continuous in w. Where zeta falls on the way out, another local minimum is
+//! lower, and is followed back; and a correlation does not count where a standard deviation is zero,
+//! so that the least criterion with such a one is a cap on its curves.
 
 use crate::error::LmmError;
 use crate::model::Model;
@@ -32,6 +36,8 @@ pub enum Ending {
     Bound,
     /// The largest number of points.
     Points,
+    /// The criterion cannot be evaluated further out.
+    Failure,
 }
 
 /// A point of a curve.
@@ -80,146 +86,268 @@ const HALVINGS: usize = 12;
 const MARGIN: f64 = 1.02;
 /// Below this zeta is too small to divide by.
 const SMALL: f64 = 0.01;
+/// How near to a corner, in zeta and as an angle, is near enough.
+const CORNER: f64 = 1e-6;
+/// Minima spent on finding it.
+const CORNER_SEARCH: usize = 6;
 
-/// Follow a curve from the fit's minimum in the direction of `sign`.
-///
-/// # Errors
-/// [`LmmError`] when the computation is to stop.
-pub fn follow(
-    problem: &mut Constrained,
-    center: &Minimum,
-    sign: f64,
-    range: Range,
-) -> Result<Side, LmmError> {
-    let bounds = problem.frame.bounds();
-    let bound = if sign > 0.0 { bounds.1 } else { bounds.0 };
-    let mut side = Side {
-        points: Vec::new(),
-        ending: Ending::Points,
-        lower: None,
-    };
-    let mut walk = Walk {
-        last: center.clone(),
-        before: None,
-        height: 0.0,
-        steepness: (0.5 * center.bend).max(0.0).sqrt(),
-        step: f64::INFINITY,
-    };
-    while side.points.len() < range.most {
-        let room = sign * (bound - walk.last.x[0]);
-        if room <= 0.0 {
-            side.ending = Ending::Bound;
-            break;
-        }
-        let (minimum, height, step) = walk.advance(problem, center.value, sign, room, range)?;
-        note_lower(problem, center, &minimum, &mut side.lower);
-        walk.accept(minimum, height, sign, step, center);
-        side.points.push(walk.point(problem, sign));
-        if height >= range.cutoff {
-            side.ending = Ending::Cutoff;
-            break;
-        }
-    }
-    Ok(side)
-}
-
-/// Where a walk along one side is.
-struct Walk {
-    last: Minimum,
-    before: Option<Minimum>,
+/// A minimum on the way.
+#[derive(Clone)]
+struct Reached {
+    minimum: Minimum,
     /// Size of zeta, and its derivative outwards.
     height: f64,
     steepness: f64,
-    /// Length of the last step.
-    step: f64,
 }
 
-impl Walk {
-    /// The next minimum, the size of its zeta, and the step that led there.
-    fn advance(
-        &self,
-        problem: &mut Constrained,
-        lowest: f64,
-        sign: f64,
-        room: f64,
-        range: Range,
-    ) -> Result<(Minimum, f64, f64), LmmError> {
-        // No crumb of a step at the end.
-        let left = MARGIN * range.cutoff - self.height;
-        let rise = if left < 1.5 * range.delta {
-            left
-        } else {
-            range.delta
-        };
-        let mut step = self.propose(problem.frame, rise).min(room);
-        let mut failure = None;
-        for attempt in 0..=HALVINGS {
-            let before = self.before.as_ref();
-            let mut x = self.last.predict(problem.frame, sign * step, before);
-            if step == room {
-                x[0] = self.last.x[0] + sign * room;
+/// A walk along one side, from the fit's minimum in the direction of `sign`.
+pub struct Walk<'p, 'a> {
+    /// The problem that is solved at every point.
+    pub problem: &'p mut Constrained<'a>,
+    /// The fit's minimum.
+    pub center: &'p Minimum,
+    /// Direction.
+    pub sign: f64,
+    /// How far and how fine.
+    pub range: Range,
+    /// The minimum that is there whatever the focus, should a curve rise so far.
+    pub cap: Option<&'p Minimum>,
+}
+
+impl Walk<'_, '_> {
+    /// Follow the curve.
+    ///
+    /// # Errors
+    /// [`LmmError::Interrupted`] when the computation is to stop.
+    pub fn follow(mut self) -> Result<Side, LmmError> {
+        let bounds = self.problem.frame.bounds(self.center.x[0]);
+        let bound = if self.sign > 0.0 { bounds.1 } else { bounds.0 };
+        let mut path = vec![self.start()];
+        let mut ending = Ending::Points;
+        while path.len() <= self.range.most {
+            let last = &path[path.len() - 1];
+            let room = self.sign * (bound - last.minimum.x[0]);
+            if room <= 0.0 {
+                ending = Ending::Bound;
+                break;
             }
-            match problem.minimise(x) {
-                Ok(minimum) => {
-                    let height = (minimum.value - lowest).max(0.0).sqrt();
-                    let jump = (height - self.height).abs();
-                    if jump <= 2.0 * range.delta || attempt == HALVINGS {
-                        return Ok((minimum, height, step));
-                    }
+            let Some(next) = self.advance(&path, room)? else {
+                ending = Ending::Failure;
+                break;
+            };
+            let level = self.cap.map_or(f64::INFINITY, |cap| self.height(cap));
+            if let Some(cap) = self
+                .cap
+                .filter(|_| level < next.height.min(self.range.cutoff))
+            {
+                self.turn_flat(&mut path, &next, cap, bound)?;
+                ending = Ending::Bound;
+                break;
+            }
+            let height = next.height;
+            path.push(next);
+            if height >= self.range.cutoff {
+                ending = Ending::Cutoff;
+                break;
+            }
+        }
+        self.sweep_back(&mut path)?;
+        Ok(Side {
+            lower: self.lowest(&path),
+            points: path[1..].iter().map(|r| self.point(r)).collect(),
+            ending,
+        })
+    }
+
+    fn start(&self) -> Reached {
+        Reached {
+            minimum: self.center.clone(),
+            height: 0.0,
+            steepness: self.center_steepness(),
+        }
+    }
+
+    fn center_steepness(&self) -> f64 {
+        (0.5 * self.center.bend).max(0.0).sqrt()
+    }
+
+    fn height(&self, minimum: &Minimum) -> f64 {
+        (minimum.value - self.center.value).max(0.0).sqrt()
+    }
+
+    fn reached(&self, minimum: Minimum) -> Reached {
+        let height = self.height(&minimum);
+        Reached {
+            steepness: if height > SMALL {
+                self.sign * minimum.slope / (2.0 * height)
+            } else {
+                self.center_steepness()
+            },
+            height,
+            minimum,
+        }
+    }
+
+    /// The minimum from a start; `None` where the criterion cannot be evaluated.
+    fn minimise(&mut self, x: Vec<f64>) -> Result<Option<Reached>, LmmError> {
+        match self.problem.minimise(x) {
+            Ok(minimum) => Ok(Some(self.reached(minimum))),
+            Err(LmmError::Interrupted) => Err(LmmError::Interrupted),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The next minimum; `None` if no step leads to a point that can be evaluated.
+    fn advance(&mut self, path: &[Reached], room: f64) -> Result<Option<Reached>, LmmError> {
+        let last = &path[path.len() - 1];
+        let before = path.len().checked_sub(2).map(|k| &path[k].minimum);
+        let mut step = self.propose(last, before).min(room);
+        for attempt in 0..=HALVINGS {
+            let mut x = last
+                .minimum
+                .predict(self.problem.frame, self.sign * step, before);
+            if step == room {
+                x[0] = last.minimum.x[0] + self.sign * room;
+            }
+            if let Some(next) = self.minimise(x)? {
+                let jump = (next.height - last.height).abs();
+                if jump <= 2.0 * self.range.delta || attempt == HALVINGS {
+                    return Ok(Some(next));
                 }
-                Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
-                Err(error) => failure = Some(error),
             }
             step *= 0.5;
         }
-        Err(failure.unwrap_or_else(|| LmmError::Internal("a profile that leads nowhere".into())))
+        Ok(None)
     }
 
     /// The step that the second-order expansion of zeta asks for.
-    fn propose(&self, frame: &Frame, rise: f64) -> f64 {
-        let longest = GROWTH * self.step;
-        if self.steepness <= 0.0 {
-            let natural = 0.1 * frame.scale(&self.last.x)[0];
-            return if longest.is_finite() {
-                longest
-            } else {
-                natural
-            };
+    fn propose(&self, last: &Reached, before: Option<&Minimum>) -> f64 {
+        // No crumb of a step at the end.
+        let left = MARGIN * self.range.cutoff - last.height;
+        let rise = if left < 1.5 * self.range.delta {
+            left
+        } else {
+            self.range.delta
+        };
+        let longest = before.map(|b| GROWTH * (last.minimum.x[0] - b.x[0]).abs());
+        if last.steepness <= 0.0 {
+            return longest.unwrap_or(0.1 * self.problem.frame.scale(&last.minimum.x)[0]);
         }
-        let linear = rise / self.steepness;
-        if self.height < SMALL {
-            return linear.min(longest);
-        }
-        let turn = (0.5 * self.last.bend - self.steepness * self.steepness) / self.height;
-        let under = self.steepness * self.steepness + 2.0 * turn * rise;
+        let linear = rise / last.steepness;
+        let square = last.steepness * last.steepness;
+        let under = if last.height < SMALL {
+            square
+        } else {
+            square + 2.0 * rise * (0.5 * last.minimum.bend - square) / last.height
+        };
         let step = if under > 0.0 {
-            2.0 * rise / (self.steepness + under.sqrt())
+            2.0 * rise / (last.steepness + under.sqrt())
         } else {
             2.0 * linear
         };
-        step.min(longest)
+        step.min(longest.unwrap_or(f64::INFINITY))
     }
 
-    fn accept(&mut self, next: Minimum, height: f64, sign: f64, step: f64, center: &Minimum) {
-        self.steepness = if height > SMALL {
-            sign * next.slope / (2.0 * height)
+    /// The curve meets the cap between the last point and `next`, and is flat from there on.
+    fn turn_flat(
+        &mut self,
+        path: &mut Vec<Reached>,
+        next: &Reached,
+        cap: &Minimum,
+        bound: f64,
+    ) -> Result<(), LmmError> {
+        let level = self.height(cap);
+        let mut below = path[path.len() - 1].clone();
+        let mut above = next.clone();
+        for _ in 0..CORNER_SEARCH {
+            let span = above.minimum.x[0] - below.minimum.x[0];
+            let slopes = [&below, &above].map(|r| r.steepness * span.abs());
+            let part = cubic_crossing([below.height, above.height], slopes, level);
+            let x = below.minimum.predict(self.problem.frame, part * span, None);
+            match self.minimise(x)? {
+                Some(found) if found.height > level => above = found,
+                Some(found) => {
+                    path.push(found.clone());
+                    below = found;
+                }
+                None => break,
+            }
+            if level - below.height < CORNER {
+                break;
+            }
+        }
+        let corner = below.minimum.x[0];
+        for w in [corner + self.sign * CORNER, bound] {
+            if self.sign * (bound - w) >= 0.0 {
+                let mut flat = cap.clone();
+                self.problem.frame.turn(&mut flat.x, w);
+                path.push(Reached {
+                    minimum: flat,
+                    height: level,
+                    steepness: 0.0,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where zeta falls, the walk had followed a local minimum up to there: look back from beyond.
+    fn sweep_back(&mut self, path: &mut [Reached]) -> Result<(), LmmError> {
+        for end in (2..path.len()).rev() {
+            if path[end].height > path[end - 1].height - NEGLIGIBLE.sqrt() {
+                continue;
+            }
+            for k in (1..end).rev() {
+                let step = path[k].minimum.x[0] - path[k + 1].minimum.x[0];
+                let mut x = path[k + 1].minimum.predict(self.problem.frame, step, None);
+                x[0] = path[k].minimum.x[0];
+                match self.minimise(x)? {
+                    Some(other) if other.minimum.value < path[k].minimum.value - NEGLIGIBLE => {
+                        path[k] = other;
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lowest point, if it is below the fit.
+    fn lowest(&self, path: &[Reached]) -> Option<Lower> {
+        let values = path[1..].iter().map(|r| &r.minimum);
+        let lowest = values.min_by(|a, b| a.value.total_cmp(&b.value))?;
+        (lowest.value < self.center.value - NEGLIGIBLE).then(|| Lower {
+            value: lowest.value,
+            theta: self.problem.frame.theta(self.problem.model, &lowest.x),
+        })
+    }
+
+    fn point(&self, reached: &Reached) -> CurvePoint {
+        let Constrained { model, frame, .. } = *self.problem;
+        let zeta = self.sign * reached.height;
+        curve_point(model, frame, &reached.minimum, zeta, reached.steepness)
+    }
+}
+
+/// Where the cubic polynomial on [0, 1] with these values and slopes reaches a level between the
+/// values.
+fn cubic_crossing(values: [f64; 2], slopes: [f64; 2], level: f64) -> f64 {
+    let rise = values[1] - values[0];
+    let cubic = |t: f64| {
+        let bend = 3.0 * rise - 2.0 * slopes[0] - slopes[1];
+        let twist = slopes[0] + slopes[1] - 2.0 * rise;
+        values[0] + t * (slopes[0] + t * (bend + t * twist))
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if cubic(middle) < level {
+            low = middle;
         } else {
-            (0.5 * center.bend).max(0.0).sqrt()
-        };
-        self.height = height;
-        self.step = step;
-        self.before = Some(std::mem::replace(&mut self.last, next));
+            high = middle;
+        }
     }
-
-    fn point(&self, problem: &Constrained, sign: f64) -> CurvePoint {
-        curve_point(
-            problem.model,
-            problem.frame,
-            &self.last,
-            sign * self.height,
-            self.steepness,
-        )
-    }
+    high
 }
 
 /// A minimum in the user's units.
@@ -237,18 +365,6 @@ pub fn curve_point(
         slope: slope / unit,
         parameters: user_parameters(model, frame, &minimum.x, &minimum.beta),
         converged: minimum.converged,
-    }
-}
-
-fn note_lower(problem: &Constrained, center: &Minimum, found: &Minimum, lower: &mut Option<Lower>) {
-    let best = lower
-        .as_ref()
-        .map_or(center.value - NEGLIGIBLE, |l| l.value);
-    if found.value < best {
-        *lower = Some(Lower {
-            value: found.value,
-            theta: problem.frame.theta(problem.model, &found.x),
-        });
     }
 }
 
