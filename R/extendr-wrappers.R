@@ -18,6 +18,11 @@ rust_satterthwaite <- function(model, theta) .Call(wrap__rust_satterthwaite, mod
 # What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
 rust_kenward_roger <- function(model, theta, bytes) .Call(wrap__rust_kenward_roger, model, theta, bytes)
 
+# Follow the profiles of some parameters. `foci` has four numbers for each: the kind, and, from one,
+# a term and two of its columns, or a fixed effect. `theta` is the fit's, or where to search for
+# the minimum first (length zero: moments).
+rust_profile <- function(model, theta, search, foci, cutoff, delta, most, threads, print_after) .Call(wrap__rust_profile, model, theta, search, foci, cutoff, delta, most, threads, print_after)
+
 # Fit each column of a matrix on one design; rows where a response is NaN are left out of its fit.
 rust_refit_columns <- function(x, columns, y, weights, offset, terms, reml, threads, responses, settings) .Call(wrap__rust_refit_columns, x, columns, y, weights, offset, terms, reml, threads, responses, settings)
 
@@ -32,8 +37,4 @@ rust_bootstrap_cases <- function(x, columns, y, weights, offset, terms, reml, th
 
 # The rows, from one, of a sample of cases, and the number of the copy that each belongs to.
 rust_case_rows <- function(draw, seed, replicate) .Call(wrap__rust_case_rows, draw, seed, replicate)
-# Follow the profiles of some parameters. `foci` has four numbers for each: the kind, and, from one,
-# a term and two of its columns, or a fixed effect. `theta` is the fit's, or where to search for
-# the minimum first (length zero: moments).
-rust_profile <- function(model, theta, search, foci, cutoff, delta, most, threads, print_after) .Call(wrap__rust_profile, model, theta, search, foci, cutoff, delta, most, threads, print_after)
 
