@@ -94,7 +94,8 @@ impl fmt::Display for LmmError {
             LmmError::Memory { bytes, what } => {
                 write!(
                     f,
-                    "{what} needs {bytes} bytes, more than this machine gives"
+                    "{what} needs {bytes} bytes, more than this machine has free: use fewer levels \
+                     or columns, or a machine with more memory"
                 )
             }
             LmmError::Interrupted => write!(f, "interrupted"),

@@ -43,6 +43,7 @@ pub mod information;
 pub mod kenward_roger;
 pub mod lambda;
 pub mod layout;
+mod memory;
 pub mod model;
 pub mod optimize;
 pub mod pls;

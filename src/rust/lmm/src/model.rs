@@ -11,6 +11,7 @@ use crate::crossprod::{absorb, trailing_within, Chunk, Rows, ZRows};
 use crate::error::LmmError;
 use crate::lambda::{parameters, Parameter};
 use crate::layout::Layout;
+use crate::memory::check_rows;
 use crate::progress::Progress;
 use crate::small::{axpy, invert_upper, norm};
 use crate::term::{Factor, Term, TermData};
@@ -144,6 +145,8 @@ impl Model {
         progress.check()?;
         let (terms, factors) = terms_and_factors(data);
         let (layout, row_order, level_start) = order(data, &factors);
+        let bytes = data.available_bytes;
+        check_rows((n, p), (&factors, &terms), &layout, bytes)?;
         let (mut rows, transforms) = condition_rows(
             data,
             &basis,
@@ -173,8 +176,8 @@ impl Model {
         let trailing_w = run(&pool, || {
             trailing_within(&rows, &factors, &layout, parallel, progress)
         })?;
-        let bytes = data.available_bytes;
-        let trailing = Trailing::new(&rows, &chunks, &factors, &layout, bytes, progress)?;
+        let of = (factors.as_slice(), terms.as_slice());
+        let trailing = Trailing::new(&rows, &chunks, of, &layout, bytes, progress)?;
         let within = sum_within(&chunks, p + 1);
         let mut model = Model {
             n,

@@ -13,11 +13,12 @@ use crate::crossprod::{Chunk, Rows, ROWS_BETWEEN_CHECKS};
 use crate::dense;
 use crate::error::LmmError;
 use crate::layout::{Layout, Nodes};
+use crate::memory::check_trailing;
 use crate::pls::ChunkWork;
 use crate::progress::Progress;
 use crate::sandwich::Side;
 use crate::small::{axpy, dot, symmetrise};
-use crate::term::Factor;
+use crate::term::{Factor, Term};
 
 /// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache.
 const TILE: usize = 48;
@@ -74,7 +75,7 @@ impl Trailing {
     pub fn new(
         rows: &Rows,
         chunks: &[Chunk],
-        factors: &[Factor],
+        (factors, terms): (&[Factor], &[Term]),
         layout: &Layout,
         available_bytes: f64,
         progress: &Progress,
@@ -87,6 +88,8 @@ impl Trailing {
         };
         progress.check()?;
         trailing.choose(chunks, available_bytes)?;
+        check_trailing(trailing.bytes(), (factors, terms), layout, available_bytes)?;
+        trailing.finish(chunks);
         trailing.form_within(rows, chunks, factors, layout, progress)?;
         Ok(trailing)
     }
@@ -108,15 +111,24 @@ impl Trailing {
         }
     }
 
+    /// Bytes of the values at one lambda and of the within part: three copies of a dense block, or
+    /// of a sparse one three of its node blocks and two and a half of its factor.
+    pub(crate) fn bytes(&self) -> f64 {
+        match &self.storage {
+            Storage::Dense => 3.0 * 8.0 * (self.m as f64).powi(2),
+            Storage::Sparse(s) => {
+                8.0 * (3.0 * s.value_start[self.m] as f64 + 2.5 * s.pattern.factor_len() as f64)
+            }
+        }
+    }
+
     fn choose(&mut self, chunks: &[Chunk], available_bytes: f64) -> Result<(), LmmError> {
         let m = self.m as f64;
         if self.m <= SMALL {
             return Ok(());
         }
-        let dense_bytes = 4.0 * 8.0 * m * m;
-        let fits = dense_bytes < available_bytes;
-        let Some(mut blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })?
-        else {
+        let fits = self.bytes() < available_bytes;
+        let Some(blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })? else {
             return Ok(());
         };
         let advantage = if blocks.pattern.is_supernodal() {
@@ -125,10 +137,16 @@ impl Trailing {
             DENSE_ADVANTAGE
         };
         if !fits || blocks.pattern.flops() * advantage < m * m * m / 3.0 {
-            blocks.finish(&self.nodes, chunks);
             self.storage = Storage::Sparse(Box::new(blocks));
         }
         Ok(())
+    }
+
+    /// What a sparse block needs beside its pattern.
+    fn finish(&mut self, chunks: &[Chunk]) {
+        if let Storage::Sparse(blocks) = &mut self.storage {
+            blocks.finish(&self.nodes, chunks);
+        }
     }
 
     fn form_within(
