@@ -39,12 +39,6 @@ as_merMod <- function(object) {
     if (is.null(messages)) list() else list(messages = messages))
 }
 
-need_package <- function(package, what) {
-  if (requireNamespace(package, quietly = TRUE)) return(invisible())
-  stop_rlmm("missing_package", paste0(what, " needs the package '", package,
-    "', which is not installed"))
-}
-
 # The data of the fit, under the name that they have in the call, before what the formula needs.
 # Versions of lme4 differ in where they look for weights and offset: they are beside the data, too.
 merMod_environment <- function(object) {

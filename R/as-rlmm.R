@@ -42,10 +42,10 @@ start_off_boundary <- function(theta, frame) {
   if (all(theta[theta_on_diagonal(frame)] > 1e-3)) theta
 }
 
-# A search of one evaluation: the point itself, with its certificate.
+# As rlmm_optimize(), at a given point.
 optimum_at <- function(devfun, theta) {
   parts <- environment(devfun)
-  opt <- rust_result(rust_fit(parts$model, theta, parts$frame$control$tol, 1L, Inf))
+  opt <- rust_result(rust_adopt(parts$model, theta))
   opt$kept <- parts$kept
   opt
 }

@@ -9,6 +9,9 @@ rust_fit <- function(model, start, tol, max_eval, print_after) .Call(wrap__rust_
 # Everything at a given theta.
 rust_at <- function(model, theta, hessian) .Call(wrap__rust_at, model, theta, hessian)
 
+# As `rust_fit`, at a given theta and without a search.
+rust_adopt <- function(model, theta) .Call(wrap__rust_adopt, model, theta)
+
 # Conditional covariances of the random effects, divided by sigma squared.
 rust_cond_var <- function(model, theta) .Call(wrap__rust_cond_var, model, theta)
 

@@ -45,7 +45,3 @@ lmtest_parts <- function(x, vcov., df, ...) {
   check_interval(0.95, df, length(x$beta))
   list(beta = fixef(x), se = sqrt(diag(as.matrix(V))), df = df)
 }
-
-percent_names <- function(level) {
-  paste(format(100 * c(1 - level, 1 + level) / 2, digits = 3, trim = TRUE), "%")
-}

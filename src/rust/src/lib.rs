@@ -13,7 +13,7 @@ mod watch;
 use std::sync::Arc;
 
 use extendr_api::prelude::*;
-use lmm::fit::{at, conditional_covariances, fit, Settings};
+use lmm::fit::{adopt, at, conditional_covariances, fit, Settings};
 use lmm::kenward_roger::kenward_roger;
 use lmm::satterthwaite::satterthwaite;
 use lmm::{LmmError, Model};
@@ -92,6 +92,19 @@ fn rust_at(model: ExternalPtr<Handle>, theta: Robj, hessian: bool) -> Answer {
     Ok(List::from_pairs(solution_list(&model, &found)))
 }
 
+/// As `rust_fit`, at a given theta and without a search.
+#[extendr]
+fn rust_adopt(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
+    let model = Arc::clone(&model.0);
+    let theta = convert::doubles("theta", &theta)?.to_vec();
+    convert::check_theta(&model, &theta)?;
+    let shared = Arc::clone(&model);
+    let found = watch(model.is_small(), f64::INFINITY, move |progress| {
+        adopt(&shared, &theta, progress)
+    })?;
+    Ok(fit_list(&model, &found))
+}
+
 /// Conditional covariances of the random effects, divided by sigma squared.
 #[extendr]
 fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
@@ -151,6 +164,7 @@ extendr_module! {
     fn rust_model;
     fn rust_fit;
     fn rust_at;
+    fn rust_adopt;
     fn rust_cond_var;
     fn rust_satterthwaite;
     fn rust_kenward_roger;

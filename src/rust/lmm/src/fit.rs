@@ -332,6 +332,24 @@ fn is_ridge(
     Ok(lowest >= found.point.value - GAIN)
 }
 
+/// A given user theta in place of a search, with its certificate.
+///
+/// # Errors
+/// [`LmmError`] when the criterion cannot be evaluated there.
+pub fn adopt(model: &Model, theta: &[f64], progress: &Progress) -> Result<Fit, LmmError> {
+    let units = start(model).1;
+    let mut work = Work::new(model)?;
+    let theta = condition(&model.terms, theta);
+    let point = model.run(|| evaluate(model, &mut work, &theta, progress))?;
+    let found = Found {
+        theta,
+        point,
+        stopped: "no search".into(),
+        converged: false,
+    };
+    finish(model, &mut work, found, (&units, true), progress)
+}
+
 /// Everything at a given user theta.
 ///
 /// # Errors
