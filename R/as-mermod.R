@@ -26,6 +26,7 @@
 #' @export
 as_merMod <- function(object) {
   check_fit(object, "as_merMod")
+  refuse_constrained(object, "as_merMod()")
   need_package("lme4", "as_merMod()")
   env <- merMod_environment(object)
   call <- merMod_call(object, env)

@@ -90,6 +90,7 @@ bootMer <- function(x, FUN = NULL, nsim = 1, seed = NULL, use.u = FALSE, re.form
                     resample = c("groups", "rows", "both"), ...) {
   call <- match.call()
   if (!inherits(x, "rlmm")) return(boot_by_lme4(x, call, parent.frame()))
+  refuse_constrained(x, "bootMer()")
   no_other_arguments("bootMer", ...)
   nsim <- check_count(nsim, "nsim")
   type <- one_of(type, c("parametric", "semiparametric", "residual", "cases"), "type")

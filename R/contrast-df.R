@@ -86,6 +86,8 @@ vcov_for_tests <- function(object, ddf = c("Satterthwaite", "Kenward-Roger", "no
 fixed_tests <- function(object, ddf, vcov = "model", cluster = NULL) {
   ddf <- match_ddf(ddf)
   vcov <- one_of(vcov, vcov_types, "vcov")
+  # what is held fixed has no part in the information
+  if (length(object$fixed) && vcov == "model") ddf <- "none"
   tests <- list(ddf = ddf, beta = object$beta, sigma = object$sigma, vcov = stats::vcov(object))
   if (length(object$beta) == 0L) {
     tests$ddf <- "none"

@@ -105,6 +105,7 @@ update.rlmm <- function(object, formula., ..., evaluate = TRUE) {
     environment(changed$formula) <-
       if (is_global(object$formula)) caller else list2env(own, parent = caller)
   }
+  if (length(object$fixed)) changed <- call("fit_constrained", changed, fixed = object$fixed)
   if (evaluate) eval(changed, caller) else changed
 }
 

@@ -54,7 +54,10 @@ fixef.rlmm <- function(object, add.dropped = FALSE, ...) {
 #' @export
 sigma.rlmm <- function(object, ...) object$sigma
 
-n_parameters <- function(object) length(object$beta) + length(object$theta) + 1L
+# Parameters that fit_constrained() holds fixed do not count.
+n_parameters <- function(object) {
+  length(object$beta) + length(object$theta) + 1L - length(object$fixed)
+}
 
 # Either criterion at the estimates: JSS 67(1), equations 34 and 41, less the weights' part.
 criterion_at_estimates <- function(object, REML) {

@@ -41,6 +41,7 @@ multistart <- function(object, n = 10L, seed = NULL, tol = 1e-6) {
   if (!inherits(object, "rlmm")) {
     stop_rlmm("no_method", "multistart() is for models fitted by rlmm()")
   }
+  refuse_constrained(object, "multistart()")
   n <- check_count(n, "n")
   frame <- rebuilt_frame(object)
   frame$control$check$rank_X <- "ignore"

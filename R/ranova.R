@@ -33,6 +33,7 @@ ranova <- function(model, reduce.terms = TRUE, ...) {
     return(hand_to("lmerTest", "ranova", model, reduce.terms = reduce.terms, ...))
   }
   check_fit(model, "ranova")
+  refuse_constrained(model, "ranova()")
   check_flag(reduce.terms, "reduce.terms")
   table <- random_deletions(model, reduce.terms)
   structure(table, heading = c("ANOVA-like table for random-effects: Single term deletions",

@@ -11,6 +11,7 @@ response_matrix <- function(object, responses) {
 }
 
 refit_many <- function(object, Y) {
+  refuse_constrained(object, "refit() of many responses")
   used <- used_rows(object$frame)
   Y <- Y[used, , drop = FALSE]
   error <- why_not_fitted(Y)

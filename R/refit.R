@@ -98,6 +98,7 @@ fit_again <- function(object) {
   searched <- seconds()
   fit <- logged(rlmm_object(frame, opt, object$call), record)
   fit$dropped <- union(object$dropped, fit$dropped)
+  if (length(object$fixed)) fit <- fit_constrained(fit, object$fixed)
   with_log(fit, record, c(search = searched - started, object = seconds() - searched))
 }
 

@@ -10,6 +10,8 @@
 #' @param vcov Standard errors of the model (`"model"`), or robust ones (`"CR0"`, `"CR1"`, `"CR2"`),
 #'   see [vcov.rlmm()].
 #' @param cluster For robust standard errors, the clusters, see [vcov.rlmm()].
+#' @param group.sizes Print the smallest, mean and largest number of rows by level of each grouping
+#'   factor, see [group_sizes()]?
 #' @param correlation Show the correlation of the fixed effects? By default where there are at
 #'   most 12 of them, or as many as option `rlmm.summary.cor.max` says.
 #' @param digits Number of significant digits.
@@ -22,7 +24,7 @@
 #'   `coefficients` (columns Estimate, Std. Error, df, t value, Pr(>|t|); without df and p for
 #'   `ddf = "none"`), `ddf`, `sigma`, `vcov` (that of the tests), `varcor`, `AICtab`, `logLik`,
 #'   `ngrps`, `nobs`, `residuals` (scaled), `devcomp`, `isLmer`, `useScale`, `family`, `link`,
-#'   `fitMsgs`, `optinfo`, `dropped` and `correlation`.
+#'   `fitMsgs`, `optinfo`, `dropped`, `correlation` and, on request, `group_sizes`.
 #' @seealso [contest()] for other hypotheses, [anova.rlmm()] for terms.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -35,7 +37,7 @@
 #' @export
 summary.rlmm <- function(object, correlation = NULL,
                          ddf = c("Satterthwaite", "Kenward-Roger", "none"), vcov = "model",
-                         cluster = NULL, ...) {
+                         cluster = NULL, group.sizes = FALSE, ...) {
   tests <- fixed_tests(object, ddf, vcov, cluster)
   if (is.null(correlation)) correlation <- length(object$beta) <= summary_correlation_limit()
   structure(list(
@@ -47,7 +49,8 @@ summary.rlmm <- function(object, correlation = NULL,
     residuals = residuals(object, type = "pearson", scaled = TRUE),
     devcomp = devcomp(object), isLmer = TRUE, useScale = TRUE, family = "gaussian",
     link = "identity", fitMsgs = object$optinfo$messages, optinfo = object$optinfo,
-    dropped = object$dropped, correlation = correlation
+    dropped = object$dropped, correlation = correlation,
+    group_sizes = if (group.sizes) group_sizes(object)
   ), class = "summary.rlmm")
 }
 
@@ -88,6 +91,7 @@ print.summary.rlmm <- function(x, digits = max(3, getOption("digits") - 3), corr
   cat("Random effects:\n")
   print(x$varcor, digits = digits, comp = ranef.comp)
   print_groups(x$nobs, x$ngrps)
+  if (!is.null(x$group_sizes)) print(x$group_sizes)
   print_coefficient_table(x$coefficients, digits, signif.stars)
   print_dropped(x$dropped)
   print_fixed_correlation(x, correlation, symbolic.cor)

@@ -68,6 +68,7 @@ check_fit <- function(object, name) {
 
 # Covariance of (theta, log sigma), NA for the terms that are singular.
 vcov_theta_sigma <- function(object) {
+  refuse_constrained(object, "the covariance of the variance parameters")
   terms <- random_terms(object)
   hessian <- rust_result(rust_at(rust_state(object), object$theta, TRUE))$hessian
   free <- !theta_of_singular_terms(object, terms)

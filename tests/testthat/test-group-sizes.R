@@ -19,3 +19,9 @@ test_that("rows of weight zero do not count", {
   fit <- rlmm(Reaction ~ Days + (1 | Subject), d, weights = w)
   expect_equal(group_sizes(fit)$min, 6)
 })
+
+test_that("the summary prints them on request", {
+  fit <- our_fit("slope")
+  expect_output(print(summary(fit, group.sizes = TRUE)), "Rows by level")
+  expect_no_match(paste(utils::capture.output(print(summary(fit))), collapse = " "), "Rows by level")
+})
