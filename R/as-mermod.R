@@ -91,8 +91,8 @@ merMod_call <- function(object, env) {
   call
 }
 
-# lme4's frame and matrices. The calls in the formula, as poly(x, 2), give what they gave in the fit:
-# on the rows that were left some of them would have another basis.
+# lme4's frame and matrices. The calls in the formula, as poly(x, 2), give what they gave in the
+# fit: on the rows that were left some of them would have another basis.
 merMod_parts <- function(object, call, env) {
   replay <- replay_environment(object, env)
   call[[1L]] <- quote(lme4::lFormula)

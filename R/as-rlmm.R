@@ -11,8 +11,8 @@
 #' @section Conditions:
 #' Those of [rlmm()]: for an adopted fit that is not at an optimum a warning of class
 #' `rlmm_not_certified`. Errors of class `rlmm_no_counterpart` for models that rlmm does not have:
-#' generalised and nonlinear ones, and structured covariances. A term `(f || g)` with a factor `f` is
-#' the one that lme4 made of it, with correlated effects.
+#' generalised and nonlinear ones, and structured covariances. A term `(f || g)` with a factor `f`
+#' is the one that lme4 made of it, with correlated effects.
 #' @seealso [as_merMod()] for the other way.
 #' @examplesIf requireNamespace("lme4", quietly = TRUE)
 #' theirs <- lme4::lmer(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -25,8 +25,8 @@ as_rlmm <- function(object, refit = TRUE, control = rlmm_control()) {
   if (inherits(object, "rlmm")) return(object)
   need_package("lme4", "as_rlmm()")
   if (!methods::is(object, "lmerMod")) {
-    stop_rlmm("no_counterpart", paste0("as_rlmm() is for fits of lme4::lmer(), not for an object of ",
-      "class '", class(object)[1L], "'"))
+    stop_rlmm("no_counterpart", paste0("as_rlmm() is for fits of lme4::lmer(), not for an object ",
+      "of class '", class(object)[1L], "'"))
   }
   frame <- frame_of_merMod(object, as_control(control))
   theta <- unname(lme4::getME(object, "theta"))

@@ -1,7 +1,7 @@
 #' Coming from other software
 #'
 #' Where the functions of other software are found here. For lme4 and lmerTest names are the same;
-#' see [rlmm-differences] for what is not.
+#' see [rlmm-lme4] for what is not.
 #'
 #' @section pymer4:
 #' [result_tables()] has all of a model's attributes as data frames in one call.
@@ -17,12 +17,12 @@
 #' | `.fixef` | `result_tables(fit)$fixef`, `coef(fit)` |
 #' | `.result_fit` | `result_tables(fit)$result_fit`, `coef(summary(fit))` |
 #' | `.result_fit_stats` | `result_tables(fit)$result_fit_stats`, `fit_statistics(fit)` |
-#' | `.anova()`, `.result_anova` | `result_tables(fit)$result_anova`, `anova(fit)`, `emmeans::joint_tests(fit)` |
+#' | `.anova()`, `.result_anova` | `result_tables(fit)$result_anova`, `anova(fit)` |
 #' | `.summary()` | `summary(fit)` |
 #' | `compare(a, b)` | `anova(a, b)` |
 #' | `.show_logs()` | `fit_log(fit)` |
 #' | `.convergence_status` | `optinfo(fit)$certificate`, `result_tables(fit)$convergence_status` |
-#' | `.empredict(at)` | `emmeans::emmeans(fit, specs, at = list(...))`, `predict(fit, newdata, re.form = NA)` |
+#' | `.empredict(at)` | `emmeans::emmeans(fit, specs, at = )`, `predict(fit, newdata, re.form = NA)` |
 #' | `.emmeans(specs, contrasts)` | `emmeans::emmeans(fit, specs)`, `emmeans::contrast()` |
 #' | `.simulate()`, `.predict(data)` | `simulate(fit)`, `predict(fit, newdata)` |
 #' | `.vif()` | `car::vif(fit)` |

@@ -27,8 +27,8 @@
 #' `different_response`, `not_nested`, `comparison`, `reml_comparison`, `reml_deviance` (comparing
 #' models); `ddf` (degrees of freedom that cannot be had), `not_estimable`, `cluster`,
 #' `redundant_columns` (tests of the fixed effects); `better_optimum` (a search from other starts
-#' found a lower criterion); `no_counterpart` (lme4 has no such model, or rlmm has not); `constraint`
-#' (see [fit_constrained()]).
+#' found a lower criterion); `no_counterpart` (lme4 has no such model, or rlmm has not);
+#' `constraint` (see [fit_constrained()]).
 #' @name rlmm-conditions
 #' @examples
 #' tryCatch(

@@ -16,16 +16,16 @@
 #'   searches among models do not know of constraints, and are errors for such a fit or (degrees of
 #'   freedom) left out.
 #' @details
-#' Row a of the relative covariance factor is the standard deviation of effect a, over sigma, times a
-#' unit vector, and a correlation is the product of two unit vectors. A correlation with an earlier
+#' Row a of the relative covariance factor is the standard deviation of effect a, over sigma, times
+#' a unit vector, and a correlation is the product of two unit vectors. A correlation with an earlier
 #' effect that is held fixed is a linear condition on the unit vector of row a: what is left free is
 #' the direction in the null space of these conditions. In the coordinates that are left, the search
 #' is quasi-Newton with the exact gradient, followed by Newton steps. Where a standard deviation is
 #' held fixed, sigma is a coordinate of the search; otherwise it is profiled out as usual.
 #' The certificate ([optinfo()]) is that of the free coordinates.
 #' @section Errors:
-#' `rlmm_constraint` for names that the model does not have, and for values that no covariance matrix
-#' has.
+#' `rlmm_constraint` for names that the model does not have, and for values that no covariance
+#' matrix has.
 #' @references
 #' Pinheiro, J. C. and Bates, D. M. (1996) Unconstrained parametrizations for variance-covariance
 #' matrices. *Statistics and Computing* 6, 289-296.
@@ -58,9 +58,10 @@ check_constraints <- function(object, fixed) {
   }
   unknown <- setdiff(names(fixed), known)
   if (length(unknown) || anyDuplicated(names(fixed))) {
-    stop_rlmm("constraint", paste0("'fixed' has ", if (length(unknown)) "the unknown parameter " else
-      "twice the parameter ", quoted_list(c(unknown, names(fixed)[duplicated(names(fixed))])[1L]),
-    "; the model has ", quoted_list(known, 20L)), column = unknown[1L])
+    bad <- c(unknown, names(fixed)[duplicated(names(fixed))])[1L]
+    stop_rlmm("constraint", paste0("'fixed' has ", if (length(unknown)) "the unknown" else
+      "twice the", " parameter ", quoted_list(bad), "; the model has ", quoted_list(known, 20L)),
+    column = bad)
   }
   limits <- ifelse(startsWith(names(fixed), "cor_"), 1, Inf)
   below <- ifelse(startsWith(names(fixed), "cor_"), -1, 0)
@@ -186,7 +187,8 @@ solutions_of <- function(A, b) {
   if (max(abs(A %*% shortest - b)) > 1e-8) shortest[] <- NaN
   projector <- diag(ncol(A)) - crossprod(A, inverse %*% A)
   basis <- matrix(0, ncol(A), 0L)
-  # from the last coordinate on: then diagonals of lambda are positive, and nearby A have nearby bases
+  # from the last coordinate on: diagonals of lambda are positive then, and nearby A have nearby
+  # bases
   for (k in rev(seq_len(ncol(A)))) {
     v <- projector[, k] - basis %*% crossprod(basis, projector[, k])
     if (ncol(basis) < ncol(A) - sum(kept) && vector_length(v) > 1e-6) {

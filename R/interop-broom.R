@@ -14,9 +14,9 @@
 #'   `var` and `cov`.
 #' @param conf.int Give limits, too?
 #' @param conf.level Their probability.
-#' @param conf.method `"Wald"`, or `"profile"` or `"boot"` by [confint()][confint.rlmm()]. Wald limits
-#'   of fixed effects are those of the t distribution, of standard deviations symmetric on the log
-#'   scale and of correlations on that of Fisher's z, see [intervals.rlmm()].
+#' @param conf.method `"Wald"`, or `"profile"` or `"boot"` by [confint()][confint.rlmm()]. Wald
+#'   limits of fixed effects are those of the t distribution, of standard deviations symmetric on
+#'   the log scale and of correlations on that of Fisher's z, see [intervals.rlmm()].
 #' @param ddf.method Degrees of freedom of the fixed effects, see [rlmm-ddf]: `"Satterthwaite"`
 #'   (also `NULL`), `"Kenward-Roger"`, or `"none"` for a table without `df` and `p.value`.
 #' @param data The data to put the columns beside: those of the fit's rows, or all rows that the fit

@@ -148,8 +148,8 @@ vif.rlmm <- function(mod, ...) {
 }
 
 #' @exportS3Method car::deltaMethod
-deltaMethod.rlmm <- function(object, g., vcov. = vcov(object), parameterNames = names(fixef(object)),
-                             ..., envir = parent.frame()) {
+deltaMethod.rlmm <- function(object, g., vcov. = vcov(object),
+                             parameterNames = names(fixef(object)), ..., envir = parent.frame()) {
   if (is.function(vcov.)) vcov. <- vcov.(object)
   car::deltaMethod(fixef(object), g., vcov. = vcov., parameterNames = parameterNames, ...,
     envir = envir)
@@ -158,7 +158,7 @@ deltaMethod.rlmm <- function(object, g., vcov. = vcov(object), parameterNames = 
 #' @exportS3Method car::Confint
 Confint.rlmm <- function(object, estimate = TRUE, level = 0.95, ...) {
   limits <- intervals(object, level, "fixed")$fixed[, c("lower", "upper"), drop = FALSE]
-  colnames(limits) <- percent_names(level)
+  colnames(limits) <- percent_names(c(1 - level, 1 + level) / 2)
   if (estimate) cbind(Estimate = fixef(object), limits) else limits
 }
 

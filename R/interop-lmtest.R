@@ -35,7 +35,7 @@ coefci.rlmm <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = NULL, .
   parts <- lmtest_parts(x, vcov., df, ...)
   half <- stats::qt((1 + level) / 2, parts$df) * parts$se
   limits <- cbind(parts$beta - half, parts$beta + half)
-  colnames(limits) <- percent_names(level)
+  colnames(limits) <- percent_names(c(1 - level, 1 + level) / 2)
   if (is.null(parm)) limits else limits[parm, , drop = FALSE]
 }
 

@@ -3,9 +3,9 @@
 #' These packages are not there where rlmm is tested. The methods below are those that they ask a
 #' model for; they are tested by themselves, not with the packages.
 #'
-#' * **marginaleffects**: `get_coef()`, `set_coef()`, `get_vcov()` and `get_predict()`. `vcov` may be
-#'   `TRUE`, `FALSE`, a matrix, a function, `"satterthwaite"` or `"kenward-roger"`. Predictions obey
-#'   `set_coef()`; `re.form` and `allow.new.levels` are handed to [predict()][predict.rlmm()]. When
+#' * **marginaleffects**: `get_coef()`, `set_coef()`, `get_vcov()` and `get_predict()`. `vcov` may
+#'   be `TRUE`, `FALSE`, a matrix, a function, `"satterthwaite"` or `"kenward-roger"`. Predictions
+#'   obey `set_coef()`; `re.form` and `allow.new.levels` are handed to [predict()][predict.rlmm()]. When
 #'   marginaleffects is loaded, the class is added to its option `marginaleffects_model_classes`.
 #' * **MuMIn**: `r.squaredGLMM()`, `getAllTerms()`, `coeffs()` and `coefTable()`; `dredge()` and
 #'   `AICc()` need `logLik()`, `nobs()`, `update()` and `formula()` besides.

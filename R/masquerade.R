@@ -14,9 +14,24 @@
 #' [rlmm_control()]. Others are not needed: optimizers and their settings, checks of convergence,
 #' derivatives; a message (class `rlmm_ignored_setting`) says which were ignored. Settings made by
 #' lme4's own `lmerControl()` are taken, too.
+#' @section Differences:
+#' [rlmm-lme4] lists what is different in the fit and in what is computed from it. Beyond that, of a
+#' script:
+#' * A fit is a list of class `rlmm` (S3). `fit@frame`, `fit@optinfo` and other slots, and
+#'   `is(fit, "lmerMod")`, are not there: [getME()] and [model.frame()] have what they hold, and
+#'   [as_merMod()] makes the object itself.
+#' * `summary()` and `anova()` have degrees of freedom and p values, as with lmerTest
+#'   (`ddf = "none"`, or lmerTest's `"lme4"`, leaves them out).
+#' * Messages and warnings have texts and classes of their own ([rlmm-conditions]); those about the
+#'   convergence of a search do not come up. A singular fit is told by a message, as in lme4.
+#' * `confint()` has lme4 2's order of rows.
+#' * lme4's functions that are no generics know fits of lme4 only. `isSingular()`, `REMLcrit()`,
+#'   `bootMer()` and others of the same name are here for both; when lme4 is attached after rlmm,
+#'   write `rlmm::bootMer()`.
+#' * `lmer(..., family = )` is an error, where lme4 calls `glmer()`.
 #' @section Errors:
 #' `rlmm_bad_argument` where an object of one of the names is there already.
-#' @seealso [rlmm-differences] for all that is different from lme4; [as_merMod()].
+#' @seealso [rlmm-lme4] for all that is different from lme4; [as_merMod()].
 #' @examples
 #' local({
 #'   masquerade()

@@ -95,8 +95,3 @@ percent_names <- function(probabilities) {
   paste(format(100 * probabilities, trim = TRUE, scientific = FALSE, digits = 3), "%")
 }
 
-check_level <- function(level) {
-  if (!is.numeric(level) || length(level) != 1L || !isTRUE(level > 0 && level < 1)) {
-    stop_rlmm("bad_argument", "'level' must be a number between 0 and 1", column = "level")
-  }
-}

@@ -60,3 +60,19 @@ test_that("terms of the same factor, singular fits and rows left out", {
   expect_rlmm_error(generics::augment(fit, data = method_data()[1:5, ]), "data", "5 rows")
   expect_rlmm_error(generics::tidy(fit, effects = "all"), "bad_argument", "ran_pars")
 })
+
+test_that("limits by profile and bootstrap are those of confint()", {
+  fit <- interop_fits("slope")$ours
+  profiled <- generics::tidy(fit, conf.int = TRUE, conf.method = "profile")
+  direct <- confint(fit, oldNames = FALSE)
+  at <- c("(Intercept)", "Days", "sd_(Intercept)|Subject", "cor_Days.(Intercept)|Subject",
+    "sd_Days|Subject", "sigma")
+  expect_equal(as.matrix(profiled[c("conf.low", "conf.high")]), direct[at, ], ignore_attr = TRUE)
+  expect_as_lmer(generics::tidy(x, "ran_pars", conf.int = TRUE, conf.method = "profile"),
+    "penicillin", function(table) table[c("estimate", "conf.low", "conf.high")])
+  set.seed(2)
+  booted <- generics::tidy(fit, "fixed", conf.int = TRUE, conf.method = "boot", nsim = 40)
+  set.seed(2)
+  direct <- confint(fit, method = "boot", nsim = 40, oldNames = FALSE)
+  expect_equal(booted$conf.low, direct[booted$term, 1], ignore_attr = TRUE)
+})

@@ -14,7 +14,8 @@ test_that("predictions of the population are those of lmer's fit", {
   expect_as_lmer(ggeffects::ggeffect(x, "Days"), "slope", taken)
 })
 
-# ggeffects 1.2.0 takes the standard errors of an lmer fit with an ordered factor from other columns.
+# With an ordered factor ggeffects 1.2.0 has other standard errors for an lmer fit, that differ in a
+# balanced design.
 test_that("limits of cells are those of predict()", {
   fit <- interop_fits("cake")$ours
   cells <- ggeffects::ggpredict(fit, c("temperature", "recipe"))

@@ -63,7 +63,8 @@ test_that("data are those of the fit", {
 })
 
 test_that("predictions have their limits", {
-  expect_as_lmer(as.data.frame(insight::get_predicted(x, ci = 0.9, include_random = FALSE)), "slope")
+  expect_as_lmer(as.data.frame(insight::get_predicted(x, ci = 0.9, include_random = FALSE)),
+    "slope")
   new <- data.frame(Days = c(0, 12), Subject = c("308", "309"))
   expect_as_lmer(as.numeric(insight::get_predicted(x, data = new)), "slope")
   expect_as_lmer(as.data.frame(insight::get_predicted(x, data = new[1], ci = 0.8)), "slope")
