@@ -10,12 +10,13 @@ response_matrix <- function(object, responses) {
   Y
 }
 
-refit_many <- function(object, Y) {
+refit_many <- function(object, Y, ddf) {
   refuse_constrained(object, "refit() of many responses")
+  with_df <- one_of(ddf, c("Satterthwaite", "none"), "ddf") == "Satterthwaite"
   used <- used_rows(object$frame)
   Y <- Y[used, , drop = FALSE]
   error <- why_not_fitted(Y)
-  fits <- refit_columns(object, Y[, is.na(error), drop = FALSE])
+  fits <- refit_columns(object, Y[, is.na(error), drop = FALSE], with_df)
   error[is.na(error)] <- fits$error
   # of all responses, NA for those that were not fitted
   all <- function(values) {
@@ -33,7 +34,8 @@ refit_many <- function(object, Y) {
   structure(class = "rlmm_refits", list(
     call = object$call, formula = object$formula, REML = object$REML, random = random,
     responses = colnames(Y), beta = by_response("beta", names(object$beta)),
-    se = by_response("se", names(object$beta)), theta = by_response("theta", theta_names(object)),
+    se = by_response("se", names(object$beta)), df = if (with_df) by_response("df",
+      names(object$beta)), theta = by_response("theta", theta_names(object)),
     parameters = parameters, sigma = unname(parameters[, "sigma"]),
     criterion = all(fits$criterion)[1L, ], nobs = all(fits$nobs)[1L, ],
     evaluations = all(fits$evaluations)[1L, ], certified = all(fits$certified)[1L, ] == 1,
@@ -56,7 +58,7 @@ why_not_fitted <- function(Y) {
 
 # Fits of all columns of Y, which has the rows of positive weight, in one parallel call. A response
 # that cannot be fitted does not stop the others: `error` says why.
-refit_columns <- function(object, Y) {
+refit_columns <- function(object, Y, with_df) {
   frame <- rebuilt_frame(object)
   terms <- lapply(frame$random, function(term) {
     term[c("codes", "Z")] <- term_for_rust(term, if (!is.null(frame$weights)) frame$weights > 0)[
@@ -64,7 +66,7 @@ refit_columns <- function(object, Y) {
     term
   })
   fits <- checked_fits(do.call(rust_refit_columns, c(rust_arguments(frame), list(Y,
-    refit_settings(frame)))))
+    refit_settings(frame, df = with_df)))))
   for (j in which(fits$nobs[1L, ] < nrow(Y))) {
     if (is.na(fits$error[j])) fits$error[j] <- too_few(terms, Y[, j], frame$control$check)
   }
@@ -72,10 +74,10 @@ refit_columns <- function(object, Y) {
 }
 
 # How Rust is to make many fits: from where, to what precision, and whether to give random effects
-# with them.
-refit_settings <- function(frame, start = double(), effects = FALSE) {
+# and degrees of freedom with them.
+refit_settings <- function(frame, start = double(), effects = FALSE, df = FALSE) {
   list(start = start, tol = frame$control$tol, max_eval = frame$control$max_eval,
-    scales = lapply(frame$random, row_scale), effects = effects)
+    scales = lapply(frame$random, row_scale), effects = effects, df = df)
 }
 
 # Fits from Rust with NA where there is no text.
@@ -109,7 +111,8 @@ too_few <- function(terms, y, check) {
 #'   for one row on each fit.
 #' @param ... Not used.
 #' @return A data frame, response by response in the order given:
-#' * `"fixed"`: `response`, `term`, `estimate`, `std.error`, `statistic` (their ratio);
+#' * `"fixed"`: `response`, `term`, `estimate`, `std.error`, `statistic` (their ratio), `df`
+#'   (Satterthwaite's, see [rlmm-ddf], unless [refit()] was asked for none) and `p.value`;
 #' * `"random"`: `response` and the columns of `as.data.frame(VarCorr())`: `grp`, `var1`, `var2`,
 #'   `vcov`, `sdcor`;
 #' * `"fit"`: `response`, `sigma`, `criterion` (the REML criterion, or the deviance), `logLik`,
@@ -140,11 +143,15 @@ as.data.frame.rlmm_refits <- function(x, row.names = NULL, optional = FALSE,
 refits_fixed <- function(x) {
   estimate <- as.vector(t(x$beta))
   se <- as.vector(t(x$se))
-  data.frame(
+  out <- data.frame(
     response = rep(x$responses, each = ncol(x$beta)),
     term = rep(colnames(x$beta), length(x$responses)),
     estimate = estimate, std.error = se, statistic = estimate / se
   )
+  if (is.null(x$df)) return(out)
+  out$df <- as.vector(t(x$df))
+  out$p.value <- 2 * stats::pt(-abs(out$statistic), out$df)
+  out
 }
 
 refits_random <- function(x) {

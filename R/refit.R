@@ -13,6 +13,7 @@
 #' @param rename.response Should the formula get the name of the new response?
 #' @param control Settings made by [rlmm_control()] in place of those of the fit. Settings made
 #'   for lme4 have no effect.
+#' @param ddf For several responses: degrees of freedom by Satterthwaite's method, or none.
 #' @param ... Handed to the methods. Arguments that lme4 has beside these, such as `maxit` and
 #'   `optimizer`, have no effect.
 #' @return A fitted model of class `rlmm`. Rows whose new response is missing are left out of it.
@@ -52,11 +53,13 @@ refit.default <- function(object, newresp, ...) {
 #' @rdname refit
 #' @export
 refit.rlmm <- function(object, newresp = NULL, newweights = NULL, rename.response = FALSE,
-                       control = NULL, ...) {
+                       control = NULL, ddf = c("Satterthwaite", "none"), ...) {
   name <- substitute(newresp)
   if (!is.null(newweights)) object <- with_weights(object, newweights, substitute(newweights))
   if (inherits(control, "rlmm_control")) object$control <- control
-  if (response_count(newresp) > 1L) return(refit_many(object, response_matrix(object, newresp)))
+  if (response_count(newresp) > 1L) {
+    return(refit_many(object, response_matrix(object, newresp), ddf))
+  }
   if (is.list(newresp) || is.matrix(newresp)) {
     given <- if (is.list(newresp)) names(newresp) else colnames(newresp)
     if (!is.null(given)) name <- as.name(given)

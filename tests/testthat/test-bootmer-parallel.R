@@ -65,7 +65,7 @@ test_that("another process finds the same", {
   file <- tempfile(fileext = ".rds")
   on.exit(unlink(file))
   saveRDS(fit, file)
-  out <- run_in_new_session(c("library(rlmm)", paste0("fit <- readRDS(", deparse(file), ")"),
+  out <- run_in_new_session(c("suppressMessages(library(rlmm))", paste0("fit <- readRDS(", deparse(file), ")"),
     "b <- bootMer(fit, nsim = 20, seed = 11)", "cat(format(b$t, digits = 17), sep = '\\n')"))
   expect_identical(as.numeric(out), as.vector(bootMer(fit, nsim = 20, seed = 11)$t))
 })
@@ -170,7 +170,7 @@ test_that("an interrupt returns the samples that are complete", {
   skip_on_os("windows")
   skip_if_not(installed())
   out <- run_in_new_session(c(
-    "library(rlmm)", "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
+    "suppressMessages(library(rlmm))", "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
     "calls <- 0",
     "stop_at <- function(m) {",
     "  calls <<- calls + 1",

@@ -113,3 +113,33 @@ test_that("variances and correlations are those of VarCorr(), zeros included", {
     }
   }
 })
+
+test_that("degrees of freedom and p-values are those of summary()", {
+  skip_if_not_installed("lmerTest")
+  for (name in c("slope", "weighted", "pastes", "deficient", "penicillin")) {
+    fit <- our_fit(name)
+    Y <- noisy(fit, 4)
+    table <- as.data.frame(refit(fit, Y))
+    for (j in 1:4) {
+      one <- coef(summary(suppressMessages(refit(fit, Y[, j]))))
+      mine <- table[table$response == paste0("gene", j), ]
+      expect_equal(mine$df, one[, "df"], tolerance = 1e-4, ignore_attr = TRUE)
+      expect_equal(mine$p.value, one[, "Pr(>|t|)"], tolerance = 1e-4, ignore_attr = TRUE)
+    }
+  }
+  none <- as.data.frame(refit(our_fit("slope"), noisy(our_fit("slope"), 2), ddf = "none"))
+  expect_null(none$df)
+  expect_rlmm_error(refit(our_fit("slope"), noisy(our_fit("slope"), 2), ddf = "KR"), "bad_argument")
+})
+
+test_that("singular responses have degrees of freedom, too", {
+  set.seed(2)
+  d <- transform(sleepstudy, a = Days + rnorm(180), b = Days + rnorm(180))
+  fit <- our_fit("slope")
+  table <- as.data.frame(refit(fit, d[c("a", "b")]))
+  for (name in c("a", "b")) {
+    one <- coef(summary(suppressMessages(refit(fit, d[[name]]))))
+    expect_equal(table$df[table$response == name], one[, "df"], tolerance = 1e-4,
+      ignore_attr = TRUE)
+  }
+})

@@ -51,7 +51,7 @@ fn vectors(what: &str, list: &List) -> Fallible<Vec<Vec<f64>>> {
     list.values().map(own).collect()
 }
 
-/// From `list(start, tol, max_eval, scales, effects)`; `start` is of length zero to leave it to the
+/// From `list(start, tol, max_eval, scales, effects, df)`; `start` is of length zero to leave it to the
 /// search.
 fn wanted(settings: &List) -> Fallible<Wanted> {
     let wrong = || LmmError::Internal("settings of the fits".into());
@@ -66,6 +66,7 @@ fn wanted(settings: &List) -> Fallible<Wanted> {
         },
         scales: vectors("scales", &scales)?,
         effects: field("effects")?.as_bool().ok_or_else(wrong)?,
+        df: field("df")?.as_bool().ok_or_else(wrong)?,
     })
 }
 
@@ -278,6 +279,7 @@ fn refits_list(shape: &Shape, fits: &[&Outcome]) -> Vec<(&'static str, Robj)> {
             by_column(fits, all, |f| placed(f, &f.solution.beta)),
         ),
         ("se", by_column(fits, all, |f| placed(f, &f.se))),
+        ("df", by_column(fits, all, |f| placed(f, &f.df))),
         (
             "parameters",
             by_column(fits, parameters + 1, |f| f.parameters.clone()),

@@ -26,6 +26,8 @@ pub struct Refit {
     pub kept: Vec<usize>,
     /// Standard errors of `beta`.
     pub se: Vec<f64>,
+    /// Satterthwaite's degrees of freedom of `beta`; empty unless they were asked for.
+    pub df: Vec<f64>,
     /// Term after term its standard deviations, then its correlations (the lower triangle, column
     /// by column), and sigma. A correlation with an effect without variance is NaN.
     pub parameters: Vec<f64>,
@@ -51,6 +53,8 @@ pub struct Wanted {
     pub scales: Vec<Vec<f64>>,
     /// Keep the random effects of each fit?
     pub effects: bool,
+    /// Find the degrees of freedom of the fixed effects?
+    pub df: bool,
 }
 
 impl Refit {
@@ -85,6 +89,7 @@ impl Refit {
         }
         Ok(Refit {
             se: standard_errors(&solution.rx, model.p, solution.sigma),
+            df: Vec::new(),
             solution,
             kept: model.fixed.kept.clone(),
             parameters,
@@ -149,7 +154,7 @@ pub fn own_failure(outcome: Outcome) -> Result<Outcome, LmmError> {
 pub fn refit(refitter: &mut Refitter, y: &[f64], wanted: &Wanted, progress: &Progress) -> Outcome {
     let own = progress.part();
     let mut settings = wanted.settings.clone();
-    let near = !wanted.effects && !is_cheap(refitter.model());
+    let near = !wanted.effects && !wanted.df && !is_cheap(refitter.model());
     if let (true, Some(start)) = (near, &wanted.settings.start) {
         match refitter.fit_near(y, start, &own)? {
             Ok(solution) => {
@@ -161,7 +166,13 @@ pub fn refit(refitter: &mut Refitter, y: &[f64], wanted: &Wanted, progress: &Pro
         }
     }
     let fit = refitter.fit(y, &settings, &own)?;
-    Refit::new(refitter.model(), fit, wanted)
+    let df = if wanted.df {
+        refitter.degrees_of_freedom(&fit, &own)?
+    } else {
+        Vec::new()
+    };
+    let refit = Refit::new(refitter.model(), fit, wanted)?;
+    Ok(Refit { df, ..refit })
 }
 
 /// Fit some rows of a data set.

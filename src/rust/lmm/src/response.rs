@@ -12,7 +12,8 @@ use crate::lambda::{condition, uncondition};
 use crate::model::{condition_response, finite, Model, ModelData, Source};
 use crate::optimize::Work;
 use crate::progress::Progress;
-use crate::small::{axpy, dot, solve_lower, solve_lower_transpose};
+use crate::satterthwaite::pieces;
+use crate::small::{axpy, dot, invert_upper, solve_lower, solve_lower_transpose, transpose};
 use crate::start::start;
 use crate::warm::{self, Warm};
 
@@ -150,6 +151,18 @@ impl<'a> Refitter<'a> {
         fit_in(model, &mut self.work, from, (settings, units), progress)
     }
 
+    /// Degrees of freedom of each fixed effect, by Satterthwaite, after [`Refitter::fit`].
+    ///
+    /// # Errors
+    /// [`LmmError::Interrupted`].
+    pub fn degrees_of_freedom(
+        &mut self,
+        fit: &Fit,
+        progress: &Progress,
+    ) -> Result<Vec<f64>, LmmError> {
+        degrees_of_freedom(&self.model, &mut self.work, &fit.solution.rx, progress)
+    }
+
     /// Fixed effects and variances of a response whose optimum is near a conditioned theta, as
     /// [`Refitter::fit`] finds them but for a gain of about 1e-8; with the number of evaluations. In
     /// doubt, the point that [`Refitter::fit`] is to go on from.
@@ -249,4 +262,22 @@ fn absorb_level(
     for i in range {
         y[i] -= dot(z.row(i, size), &coefficients);
     }
+}
+
+/// Degrees of freedom of each fixed effect at the point of `work`, `rx` being the user's R_X.
+pub(crate) fn degrees_of_freedom(
+    model: &Model,
+    work: &mut Work,
+    rx: &[f64],
+    progress: &Progress,
+) -> Result<Vec<f64>, LmmError> {
+    let p = model.p;
+    let theta = work.pls.theta.clone();
+    let found = pieces(model, work, &theta, progress)?;
+    // columns of R_X^-T
+    let whitened = transpose(&invert_upper(rx, p), p, p);
+    let contrasts = whitened.chunks_exact(p.max(1));
+    Ok(contrasts
+        .map(|q| found.degrees_of_freedom(q, model.denominator()))
+        .collect())
 }

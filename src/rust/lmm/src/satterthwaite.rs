@@ -21,7 +21,7 @@ use crate::lambda::condition;
 use crate::model::Model;
 use crate::optimize::{evaluate, scale, Work};
 use crate::progress::Progress;
-use crate::small::{axpy, dot};
+use crate::small::{axpy, dot, eigen};
 use crate::start::start;
 use crate::trace::{is_cheap, trace};
 
@@ -29,6 +29,11 @@ use crate::trace::{is_cheap, trace};
 const DIFFERENCES: f64 = 1e11;
 /// Evaluations that a fit takes, about.
 const OF_A_FIT: f64 = 12.0;
+
+/// An eigenvalue of the Hessian, on unit diagonal, that counts as zero.
+const FLAT: f64 = 1e-7;
+/// The part of a gradient in such directions that may be left out.
+const NEGLIGIBLE: f64 = 1e-4;
 
 /// The pieces of the approximation.
 pub struct Satterthwaite {
@@ -54,8 +59,18 @@ pub fn satterthwaite(
     let mut work = Work::new(model)?;
     let theta = condition(&model.terms, theta);
     model.run(|| evaluate(model, &mut work, &theta, progress))?;
+    pieces(model, &mut work, &theta, progress)
+}
+
+/// The pieces at the conditioned theta that `work` is at.
+pub(crate) fn pieces(
+    model: &Model,
+    work: &mut Work,
+    theta: &[f64],
+    progress: &Progress,
+) -> Result<Satterthwaite, LmmError> {
     let (pls, d) = (&work.pls, &work.derivatives);
-    let curvature = Curvature::new(model, pls, d, &theta, Coordinates::Conditioned);
+    let curvature = Curvature::new(model, pls, d, theta, Coordinates::Conditioned);
     let k = fixed_products(model, d, &curvature);
     let slope = curvature
         .c
@@ -66,9 +81,8 @@ pub fn satterthwaite(
         let trace = model.run(|| trace(model, pls, d, &curvature));
         (curvature.exact(&trace), "exact")
     } else if differences_are_cheap(model) {
-        let units = scale(model, &start(model).1, &theta);
-        let trace =
-            model.run(|| curvature.trace_by_differences(model, &mut work, &units, progress))?;
+        let units = scale(model, &start(model).1, theta);
+        let trace = model.run(|| curvature.trace_by_differences(model, work, &units, progress))?;
         (curvature.exact(&trace), "differences")
     } else {
         (curvature.average_information(), "average information")
@@ -132,6 +146,42 @@ fn row_products(model: &Model, d: &Derivatives, term: usize, a: usize, b: usize)
 }
 
 impl Satterthwaite {
+    /// Degrees of freedom of the contrast q, d being n or n - p; NaN where they depend on a direction
+    /// in which the criterion is flat.
+    pub fn degrees_of_freedom(&self, q: &[f64], d: f64) -> f64 {
+        let k = self.slope.len();
+        let unit = |t: usize| match self.hessian[t + t * k].abs().sqrt() {
+            0.0 => 1.0,
+            root => root,
+        };
+        let scaled: Vec<f64> = (0..k * k)
+            .map(|i| self.hessian[i] / (unit(i % k) * unit(i / k)))
+            .collect();
+        let w: Vec<f64> = self
+            .log_gradient(q)
+            .iter()
+            .enumerate()
+            .map(|(t, w)| w / unit(t))
+            .collect();
+        let Some((values, vectors)) = eigen(&scaled, k) else {
+            return f64::NAN;
+        };
+        let floor = FLAT * values[k - 1].max(FLAT);
+        let (mut variance, mut lost) = (0.0, 0.0);
+        for (value, vector) in values.iter().zip(vectors.chunks_exact(k)) {
+            let part = dot(vector, &w).powi(2);
+            if *value > floor {
+                variance += part / value;
+            } else {
+                lost += part;
+            }
+        }
+        if lost > NEGLIGIBLE * NEGLIGIBLE * dot(&w, &w).max(1e-12) {
+            return f64::NAN;
+        }
+        1.0 / (1.0 / d + variance)
+    }
+
     /// `q'K_t q / q'q - c_t / d` of a contrast, for each parameter.
     pub fn log_gradient(&self, q: &[f64]) -> Vec<f64> {
         let p = q.len();

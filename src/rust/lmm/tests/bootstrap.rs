@@ -317,6 +317,7 @@ fn fits_near_their_start_are_those_of_the_search() {
                 settings,
                 effects,
                 scales: vec![vec![1.0]; 2],
+                df: false,
             };
             let range = Range {
                 seed,
