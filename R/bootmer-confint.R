@@ -50,15 +50,19 @@ confint.rlmm_boot <- function(object, parm = NULL, level = 0.95,
   acceleration <- if (type == "bca") accelerations(object, at, cluster)
   limits <- vapply(seq_along(at), function(i) {
     k <- at[i]
-    replicate_limits(object$t[finite[, k], k], object$t0[[k]], level, type, acceleration[i])
+    sample_limits(object$t[finite[, k], k], object$t0[[k]], level, type, acceleration[i])
   }, numeric(2L))
   names <- names(object$t0)
   if (isTRUE(oldNames) && is.null(object$statistic)) names <- parameter_names(object$fit, TRUE)
   if (is.null(names)) names <- paste0("t", seq_along(object$t0))
   out <- matrix(limits, length(at), 2L, byrow = TRUE,
-    dimnames = list(names[at], percent_names(c(1 - level, 1 + level) / 2)))
+    dimnames = list(names[at], limit_names(level)))
   warn_limits(out, object, level, type)
   out
+}
+
+limit_names <- function(level) {
+  paste(format(100 * c(1 - level, 1 + level) / 2, trim = TRUE, scientific = FALSE, digits = 3), "%")
 }
 
 boot_positions <- function(object, parm) {
@@ -68,7 +72,7 @@ boot_positions <- function(object, parm) {
 }
 
 # Limits of one statistic from its finite values.
-replicate_limits <- function(t, t0, level, type, acceleration = NULL) {
+sample_limits <- function(t, t0, level, type, acceleration = NULL) {
   if (length(t) < 2L) return(c(NA_real_, NA_real_))
   probabilities <- c(1 - level, 1 + level) / 2
   switch(type,

@@ -92,10 +92,3 @@ where_to_run <- function(parallel, ncpus, cl) {
 is_future_planned <- function() {
   isNamespaceLoaded("future") && !inherits(future::plan(), "sequential")
 }
-
-need_package <- function(package, for_what) {
-  if (!requireNamespace(package, quietly = TRUE)) {
-    stop_rlmm("bad_argument", paste0(for_what, " needs the package '", package, "'"),
-      column = package)
-  }
-}

@@ -3,7 +3,8 @@
 # Seconds that a batch is to take: progress is told, and an interrupt looked at, between batches.
 BATCH_SECONDS <- 0.25
 
-# Numbers that the samples of a batch may have, when the statistic is computed in R.
+# Samples that a batch may have, and numbers of all of them when the statistic is computed in R.
+BATCH_SAMPLES <- 2000
 BATCH_NUMBERS <- 2e6
 
 # Replicates first, ..., first + count - 1 of a task, each of which depends on the task and its
@@ -12,28 +13,40 @@ BATCH_NUMBERS <- 2e6
 # * t: one row for each replicate; singular: which terms are; evaluations;
 # * error, doubt: texts, NA where there is nothing to say; conditions: see evaluate_statistic().
 run_range <- function(task, first, count, statistic = NULL, report = function(done) NULL) {
+  growth <- if (is.null(statistic)) 100 else 4
+  parts <- keep_generator(in_batches(function() batch_drawer(task, statistic), first, count, report,
+    growth, if (is.null(statistic)) 0 else task$numbers))$parts
+  done <- sum(vapply(parts, function(part) length(part$error), 1L))
+  c(joined(parts), done = done)
+}
+
+# What a function of first and count gives for batches of first, ..., first + count - 1; the
+# function comes from `make`. A list of these `parts`, and whether there was an interrupt: then they
+# are what was complete. `numbers`: how much memory one sample takes.
+in_batches <- function(make, first, count, report, growth, numbers = 0) {
   parts <- list()
-  done <- 0L
-  keep_generator(tryCatch({
-    draw <- batch_drawer(task, statistic)
-    size <- if (is.null(statistic)) 16L else 4L
+  interrupted <- tryCatch({
+    draw <- make()
+    done <- 0L
+    size <- if (growth < 100) 4L else 16L
     while (done < count) {
-      size <- min(size, count - done)
+      size <- as.integer(min(size, count - done))
       started <- Sys.time()
       parts <- c(parts, list(draw(first + done, size)))
       done <- done + size
       report(size)
       seconds <- as.numeric(Sys.time() - started, units = "secs")
-      size <- next_size(size, seconds, if (is.null(statistic)) 100 else 4, task$numbers)
+      size <- next_size(size, seconds, growth, numbers)
     }
-  }, interrupt = function(e) NULL))
-  c(joined(parts), done = done)
+    FALSE
+  }, interrupt = function(e) TRUE)
+  list(parts = parts, interrupted = interrupted)
 }
 
 # More at a time, up to `growth` times, as long as batches are quick.
 next_size <- function(size, seconds, growth, numbers) {
   wanted <- size * BATCH_SECONDS / max(seconds, 1e-3)
-  limit <- if (growth < 100) max(1, BATCH_NUMBERS / numbers) else 1e5
+  limit <- min(BATCH_SAMPLES, if (numbers > 0) max(1, BATCH_NUMBERS / numbers))
   as.integer(max(1, min(wanted, growth * size, limit)))
 }
 
