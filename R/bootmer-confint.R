@@ -53,22 +53,26 @@ confint.rlmm_boot <- function(object, parm = NULL, level = 0.95,
     sample_limits(object$t[finite[, k], k], object$t0[[k]], level, type, acceleration[i])
   }, numeric(2L))
   names <- names(object$t0)
-  if (isTRUE(oldNames) && is.null(object$statistic)) names <- parameter_names(object$fit, TRUE)
+  if (isTRUE(oldNames) && is.null(object$statistic)) names <- profile_parameters(object$fit)$old
   if (is.null(names)) names <- paste0("t", seq_along(object$t0))
   out <- matrix(limits, length(at), 2L, byrow = TRUE,
-    dimnames = list(names[at], limit_names(level)))
+    dimnames = list(names[at], percent_names(c(1 - level, 1 + level) / 2)))
   warn_limits(out, object, level, type)
   out
 }
 
-limit_names <- function(level) {
-  paste(format(100 * c(1 - level, 1 + level) / 2, trim = TRUE, scientific = FALSE, digits = 3), "%")
-}
-
+# The statistics that `parm` stands for.
 boot_positions <- function(object, parm) {
-  if (is.null(object$statistic)) return(parameter_positions(object$fit, parm))
+  if (is.null(object$statistic)) return(chosen_parameters(profile_parameters(object$fit), parm))
   names <- names(object$t0)
-  positions_of(parm, if (is.null(names)) paste0("t", seq_along(object$t0)) else names)
+  if (is.null(names)) names <- paste0("t", seq_along(object$t0))
+  at <- if (is.null(parm)) seq_along(names) else if (is.character(parm)) match(parm, names) else
+    seq_along(names)[parm]
+  if (anyNA(at)) {
+    stop_rlmm("unknown_name", paste0("there is no statistic ", quoted_list(parm[is.na(at)]),
+      "; there are ", quoted_list(names, 30L)), column = as.character(parm[is.na(at)])[1L])
+  }
+  at
 }
 
 # Limits of one statistic from its finite values.
