@@ -66,12 +66,6 @@ contest.rlmm <- function(model, L, rhs = 0, joint = TRUE, collect = TRUE, confin
   table
 }
 
-check_level <- function(level) {
-  if (!is.numeric(level) || length(level) != 1L || !isTRUE(level > 0 && level < 1)) {
-    stop_rlmm("bad_argument", "'level' must be a number between 0 and 1", column = "level")
-  }
-}
-
 # L on the coefficients of the fit, and which rows are estimable.
 hypothesis <- function(model, L, check) {
   L <- on_columns(model, L)

@@ -88,7 +88,7 @@ eliminate_fixed <- function(model, ddf, alpha, keep) {
   repeat {
     fixed <- fixed_formula(stats::formula(model))
     scope <- setdiff(stats::drop.scope(stats::terms(fixed)), keep)
-    last <- backward_table(model, fixed, scope, ddf)
+    last <- deletions_of_fixed(model, fixed, scope, ddf)
     p <- last[["Pr(>F)"]]
     # a term without a degree of freedom of its own is not needed
     p[last$NumDF == 0L] <- 1
@@ -104,7 +104,7 @@ eliminate_fixed <- function(model, ddf, alpha, keep) {
       if (!inherits(model, "lm")) paste("Degrees of freedom method:", ddf, "\n"))))
 }
 
-backward_table <- function(model, fixed, scope, ddf) {
+deletions_of_fixed <- function(model, fixed, scope, ddf) {
   if (!inherits(model, "lm")) return(deletion_tests(model, fixed, scope, fixed_tests(model, ddf)))
   X <- stats::model.matrix(model)[, !is.na(stats::coef(model)), drop = FALSE]
   hypotheses <- lapply(stats::setNames(nm = scope), function(term) {
