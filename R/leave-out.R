@@ -20,7 +20,7 @@ without_each_row <- function(object, parts) {
     row <- RX_inverse[k, ]
     sum(row^2) + drop(parts$F %*% row)^2 / slack
   }, parts$h)
-  deletion_table(object, -(parts$F * g) %*% t(RX_inverse), object$cmp[["pwrss"]] - parts$r * g,
+  table_without(object, -(parts$F * g) %*% t(RX_inverse), object$cmp[["pwrss"]] - parts$r * g,
     matrix(variances, length(g)), as.numeric(parts$root_w > 0))
 }
 
@@ -40,7 +40,7 @@ without_each_group <- function(object, parts, rows) {
   })
   out <- matrix(NA_real_, length(rows), 2L * p + 2L)
   if (!all(large)) out[!large, ] <- do.call(rbind, changes)
-  table <- deletion_table(object, out[, seq_len(p), drop = FALSE],
+  table <- table_without(object, out[, seq_len(p), drop = FALSE],
     object$cmp[["pwrss"]] - out[, 2L * p + 1L], out[, p + seq_len(p), drop = FALSE],
     out[, 2L * p + 2L])
   if (any(large)) table <- replace_rows(table, large, without_by_rust(object, rows[large], FALSE))
@@ -78,7 +78,7 @@ dense_block <- function(by_row, I, inverse) {
 }
 
 # What is known of each deletion: change of beta, standard errors, sigma.
-deletion_table <- function(object, change, pwrss, variances, n_left_out) {
+table_without <- function(object, change, pwrss, variances, n_left_out) {
   d <- residual_dimension(object) - n_left_out
   sigma <- sqrt(ifelse(d > 0, pmax(pwrss, 0) / d, NA))
   list(change = change, se = sqrt(variances) * sigma, sigma = sigma,

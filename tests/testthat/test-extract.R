@@ -221,7 +221,7 @@ test_that("a saved fit answers in a new session, without its data", {
   fit <- our_fit("three")
   saveRDS(fit, file)
   out <- run_in_new_session(c(
-    "library(rlmm)", paste0("fit <- readRDS(", deparse(file), ")"),
+    "suppressMessages(library(rlmm))", paste0("fit <- readRDS(", deparse(file), ")"),
     "cat(format(getME(fit, 'devfun')(fit$theta) - fit$criterion, digits = 3), '\\n')",
     "cat(nrow(ranef(fit)$Subject), length(predict(fit)), ncol(model.matrix(fit)), '\\n')",
     "invisible(capture.output(print(fit), summary(fit)))",

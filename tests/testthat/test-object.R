@@ -49,11 +49,11 @@ fit_in_function <- function(ballast = NULL) {
 test_that("the fields are the documented ones", {
   fit <- slope_fit()
   expect_s3_class(fit, "rlmm", exact = TRUE)
-  expect_named(fit, c("call", "formula", "frame", "contrasts", "random", "theta", "beta", "u",
+  expect_named(fit, c("call", "formula", "frame", "raw", "contrasts", "random", "theta", "beta", "u",
     "sigma", "RX", "REML", "criterion", "dropped", "cmp", "dims", "optinfo", "log", "version",
     "control"))
   expect_named(fit$random[[1]], c("group", "name", "columns", "levels", "kind", "factor",
-    "contrasts"), ignore.order = TRUE)
+    "call", "contrasts"), ignore.order = TRUE)
   expect_named(fit$beta, c("(Intercept)", "Days"))
   expect_identical(dimnames(fit$RX), list(names(fit$beta), names(fit$beta)))
   expect_equal(fit$sigma^2 * chol2inv(fit$RX), vcov(fit), ignore_attr = TRUE)
@@ -136,7 +136,8 @@ test_that("a saved fit says the same in a new session", {
   fit <- fit_in_function()
   saveRDS(fit, file)
   there <- run_in_new_session(c(
-    "library(rlmm)", paste0("fit <- readRDS(", deparse(file), ")"), questions
+    "suppressMessages(library(rlmm))", "options(useFancyQuotes = FALSE)",
+    paste0("fit <- readRDS(", deparse(file), ")"), questions
   ))
   here <- capture.output(eval(parse(text = questions), list(fit = fit), globalenv()))
   expect_identical(there, here)

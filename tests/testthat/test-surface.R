@@ -22,7 +22,7 @@ same_calls <- expression(
   predict(fit), predict(fit, re.form = NA), predict(fit, re.form = ~0),
   predict(fit, type = "response"),
   hatvalues(fit), rePCA(fit)[[1]]$sdev,
-  anova(fit), coef(summary(fit)), vcov(summary(fit)), summary(fit)$varcor, summary(fit)$AICtab,
+  vcov(summary(fit)), summary(fit)$varcor, summary(fit)$AICtab,
   summary(fit)$ngrps, summary(fit)$residuals, summary(fit)$sigma, summary(fit)$logLik,
   summary(fit)$isLmer, summary(fit)$useScale, summary(fit)$devcomp$cmp,
   # attributes of a vector that tells nothing else
@@ -55,6 +55,9 @@ other_calls <- list(
   list(quote(as.function(fit)(1.1 * getME(fit, "theta"))),
     theirs = quote(update(fit, devFunOnly = TRUE)(1.1 * getME(fit, "theta"))),
     reason = "lme4's as.function() needs lme4 to be attached, and a call changes the fit itself"),
+  list(quote(coef(summary(fit, ddf = "none"))), theirs = quote(coef(summary(fit))),
+    reason = "ours has degrees of freedom and p values unless told otherwise"),
+  list(quote(anova(fit, ddf = "none")), theirs = quote(anova(fit)), reason = "see above"),
   list(quote(rstandard(fit)), theirs = quote(rstudent(fit)),
     reason = "lme4's rstudent() divides by the same sigma for all rows: it is rstandard()"),
   list(quote(cooks.distance(fit, type = "fitted")), theirs = quote(cooks.distance(fit)),
