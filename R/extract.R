@@ -26,8 +26,8 @@
 #'   the `term`, and a `text` that names the combination of its effects without variance, as the
 #'   message of the fit does; [rePCA()] has the numbers.
 #' * `getData()`: the data of the call if they are still to be found and have not changed in what
-#'   the model uses, otherwise the model frame. `na.action()`: the rows left out because of missing
-#'   values, `NULL` if there are none.
+#'   the model uses, otherwise the variables of the model for the rows of the fit. `na.action()`:
+#'   the rows left out because of missing values, `NULL` if there are none.
 #' @section Warnings:
 #' `deviance()` of a REML fit gives the REML criterion with a warning of class
 #' `rlmm_reml_deviance`; say `REML = FALSE` for the deviance at the REML estimates.

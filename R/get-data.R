@@ -3,12 +3,14 @@
 #' @rdname extract.rlmm
 #' @export
 getData.rlmm <- function(object) {
-  if (is.null(object$call$data)) return(object$frame)
-  for (place in places_of_data(sys.frames())) {
-    data <- tryCatch(eval(object$call$data, place), error = function(e) NULL)
-    if (is_data_of(object, data)) return(data)
+  if (!is.null(object$call$data)) {
+    for (place in places_of_data(sys.frames())) {
+      data <- tryCatch(eval(object$call$data, place), error = function(e) NULL)
+      if (is_data_of(object, data)) return(data)
+    }
   }
-  object$frame
+  kept <- original_data(object)
+  if (all(all.vars(object$formula) %in% names(kept))) kept else object$frame
 }
 
 # Environments of the functions that are running, from the innermost to the outermost, without those

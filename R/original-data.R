@@ -9,7 +9,7 @@ raw_variables <- function(frame, data, env, subset) {
   values <- lapply(stats::setNames(nm = names), function(name) {
     value <- tryCatch(eval(as.name(name), data, env), error = function(e) NULL)
     at <- rows_of_frame(NROW(value), frame, subset)
-    if (length(at) == nrow(frame)) rows(value, at)
+    if (!is.list(value) && length(at) == nrow(frame)) rows(value, at)
   })
   as_rows(values[lengths(values) > 0L], frame)
 }

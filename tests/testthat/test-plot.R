@@ -70,8 +70,11 @@ test_that("effects are drawn with the lines of the groups", {
   effects <- group_effects(fit, data.frame(Days = 0:9), "Subject")
   lines <- predict(fit, data.frame(Days = 0:9), re.form = NA) + effects
   expect_equal(unname(lines[, 3]), unname(fitted(fit)[data$Subject == "310"]))
-  expect_error(plot_effect(our_fit("poly")), "Days", class = "rlmm_missing_variable")
-  expect_true(draws(plot_effect(our_fit("poly"), data = data)))
+  expect_true(draws(plot_effect(our_fit("poly"))))
+  bare <- our_fit("poly")
+  bare$raw <- NULL
+  expect_error(plot_effect(bare), "Days", class = "rlmm_missing_variable")
+  expect_true(draws(plot_effect(bare, data = data)))
   for (name in c("three", "weighted", "offset", "deficient", "factor_left")) {
     expect_true(draws(plot_effect(our_fit(name), data = model_data(name))), label = name)
   }
