@@ -7,7 +7,7 @@
 #   reason: why it is left out, or has another name
 
 # Still to come, and not looked for: names or classes. Issue 5.
-PENDING <- c("confint", "profile", "bootMer", "logProf", "varianceProf", "thpr")
+PENDING <- c("confint", "profile", "logProf", "varianceProf", "thpr")
 
 # Our class for each of lme4's; lmList() is nlme's.
 OUR_CLASS <- c(merMod = "rlmm", ranef.mer = "rlmm_ranef", coef.mer = "rlmm_coef",
