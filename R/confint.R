@@ -51,7 +51,7 @@ confint.rlmm <- function(object, parm, level = 0.95, method = c("profile", "Wald
   if (missing(parm)) parm <- NULL
   if (method == "boot") {
     type <- one_of(boot.type, c("perc", "basic", "norm", "bca", "shortest"), "boot.type")
-    return(boot_limits(object, parm, level, nsim, type, FUN, oldNames, ...))
+    return(limits_by_boot(object, parm, level, nsim, type, FUN, oldNames, ...))
   }
   table <- profile_parameters(object)
   chosen <- chosen_parameters(table, parm)
@@ -96,7 +96,7 @@ wald_limits <- function(object, table, chosen, level, oldNames) {
   limits
 }
 
-boot_limits <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
+limits_by_boot <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
   boot <- if (is.null(FUN)) bootMer(object, nsim = nsim, ...) else
     bootMer(object, FUN, nsim = nsim, ...)
   limits <- confint(boot, level = level, type = type)

@@ -94,4 +94,3 @@ bounds_of_kind <- list(
 percent_names <- function(probabilities) {
   paste(format(100 * probabilities, trim = TRUE, scientific = FALSE, digits = 3), "%")
 }
-

@@ -93,10 +93,10 @@ installed <- function() {
   file.exists(file.path(path, "Meta", "package.rds"))
 }
 
-# The output of a new R process, as lines.
+# The output of a new R process, as lines, without that of attaching packages.
 run_in_new_session <- function(code) {
   file <- tempfile(fileext = ".R")
-  writeLines(code, file)
+  writeLines(c("options(conflicts.policy = list(warn = FALSE))", code), file)
   on.exit(unlink(file))
   library_paths <- paste(.libPaths(), collapse = .Platform$path.sep)
   system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", shQuote(file)),
