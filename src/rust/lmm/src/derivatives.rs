@@ -476,7 +476,7 @@ impl Levels<'_> {
 }
 
 /// Inverse of a trailing factor's lambda, if dividing by it loses few digits.
-fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f64>> {
+pub(crate) fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f64>> {
     let size = model.factors[f].size;
     let lambda = &pls.lambda[f];
     let squares = multiply_transpose(lambda, lambda, size, size, size);

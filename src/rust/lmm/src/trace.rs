@@ -260,7 +260,7 @@ impl OneFactor {
 }
 
 /// `sum of N[a, b] S_t[b, d] N[c, d] S_s[a, c]` from the products `N[a, b] N[c, d]`.
-fn contract(products: &[f64], s: &[f64], t: &[f64], pi: usize, pj: usize) -> f64 {
+pub(crate) fn contract(products: &[f64], s: &[f64], t: &[f64], pi: usize, pj: usize) -> f64 {
     let width = pi * pj;
     let mut sum = 0.0;
     for (ab, row) in products.chunks_exact(width).enumerate() {

@@ -6,6 +6,7 @@ use common::{differences, distance, plans, random_design, some_theta, Design, Pl
 use faer::linalg::solvers::{DenseSolveCore, Solve};
 use faer::{Mat, MatRef, Side};
 use lmm::components::Components;
+use lmm::curvature::{Coordinates, Curvature};
 use lmm::fit::at;
 use lmm::information::Information;
 use lmm::kenward_roger::kenward_roger;
@@ -258,5 +259,47 @@ fn the_gradient_of_a_variance_agrees_with_differences() {
                 "plan {index}: {found:?} {expected:?}"
             );
         }
+    }
+}
+
+#[test]
+fn the_hessian_by_differences_agrees_with_the_exact_one() {
+    let wide: &[(usize, usize, usize)] = &[(0, 400, 2), (1, 300, 2), (2, 150, 1)];
+    let scalar: &[(usize, usize, usize)] = &[(0, 500, 1), (1, 400, 1), (2, 300, 1)];
+    for (reml, terms, theta) in [
+        (true, wide, vec![0.7, 0.2, 0.5, 0.6, -0.1, 0.4, 0.3]),
+        (false, wide, vec![0.7, 0.2, 0.5, 0.6, -0.1, 0.4, 0.3]),
+        (true, scalar, vec![0.7, 0.5, 0.3]),
+        (false, scalar, vec![0.7, 0.5, 0.3]),
+    ] {
+        let design = random_design(
+            11,
+            Plan {
+                n: 6000,
+                reml,
+                weights: false,
+                offset: false,
+                terms,
+                nested: false,
+            },
+        );
+        let model = design.model();
+        assert_eq!(model.trailing.kind(), "dense");
+        let found = satterthwaite(&model, &theta, &Default::default()).expect("a value");
+        assert_eq!(found.source, "differences");
+        let mut work = Work::new(&model).expect("memory");
+        let inner = condition(&model.terms, &theta);
+        evaluate(&model, &mut work, &inner, &Default::default()).expect("a value");
+        let Work {
+            pls, derivatives, ..
+        } = work;
+        let curvature =
+            Curvature::new(&model, &pls, &derivatives, &inner, Coordinates::Conditioned);
+        let exact = curvature.exact(&lmm::trace::trace(&model, &pls, &derivatives, &curvature));
+        assert!(
+            distance(&found.hessian, &exact) < 1e-7,
+            "{:?} {exact:?}",
+            found.hessian
+        );
     }
 }
