@@ -4,7 +4,8 @@
 # have them. Kept with the fit, for the rows of the frame, so that predictions on a grid of x do not
 # depend on what the caller's data hold by then. A variable of another length is a constant.
 raw_variables <- function(frame, data, env, subset) {
-  names <- setdiff(all.vars(attr(attr(frame, "terms"), "variables")), names(frame))
+  names <- all.vars(attr(attr(frame, "terms"), "variables"))
+  names <- names[!names %in% names(frame)]
   if (length(names) == 0L) return(NULL)
   values <- lapply(stats::setNames(nm = names), function(name) {
     value <- tryCatch(eval(as.name(name), data, env), error = function(e) NULL)
