@@ -98,3 +98,17 @@ quoted_list <- function(x, limit = 10L) {
   if (length(x) == 1L) return(x)
   paste(paste(x[-length(x)], collapse = ", "), "and", x[length(x)])
 }
+
+# A confidence level, or another probability that is neither 0 nor 1.
+check_level <- function(level) {
+  if (!is.numeric(level) || length(level) != 1L || !isTRUE(level > 0 && level < 1)) {
+    stop_rlmm("bad_argument", "'level' must be a number between 0 and 1", column = "level")
+  }
+}
+
+# Packages that are suggested only.
+need_package <- function(package, what) {
+  if (requireNamespace(package, quietly = TRUE)) return(invisible())
+  stop_rlmm("missing_package", paste0(what, " needs the package '", package,
+    "', which is not installed"))
+}

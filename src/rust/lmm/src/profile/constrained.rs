@@ -100,7 +100,7 @@ impl Constrained<'_> {
             self.frozen = None;
             match found {
                 Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
-                Ok(found) if least.as_ref().map_or(true, |l| found.value < l.value) => {
+                Ok(found) if least.as_ref().is_none_or(|l| found.value < l.value) => {
                     least = Some(found);
                 }
                 _ => {}
