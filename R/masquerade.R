@@ -51,7 +51,7 @@ masquerade <- function(envir = parent.frame()) {
   invisible(names(masks))
 }
 
-lmer_mask <- function(formula, data = NULL, REML = TRUE, control = lmerControl(), start = NULL,
+lmer_mask <- function(formula, data = NULL, REML = TRUE, control = NULL, start = NULL,
                       verbose = 0L, subset, weights, na.action, offset, contrasts = NULL,
                       devFunOnly = FALSE, ...) {
   call <- match.call()

@@ -153,7 +153,7 @@ test_that("many responses have the estimates of single fits", {
     for (response in names(sims)) {
       one <- suppressMessages(refit(fit, sims[[response]]))
       mine <- fixed[fixed$response == response, ]
-      table <- coef(summary(one, ddf = "none"))
+      table <- coef(summary(one))
       expect_equal(mine$term, rownames(table))
       columns <- c("estimate", "std.error", "df", "statistic", "p.value")
       expect_equal(as.matrix(mine[columns]), table, tolerance = 1e-5, ignore_attr = TRUE)
