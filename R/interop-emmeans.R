@@ -51,7 +51,9 @@ emm_basis.rlmm <- function(object, trms, xlev, grid, mode = emmeans::get_emm_opt
 
 # The tests behind a mode of emmeans, and what it prints below its tables.
 emm_tests <- function(object, mode, own_vcov) {
-  mode <- one_of(tolower(mode), c("kenward-roger", "satterthwaite", "asymptotic"), "mode")
+  # ggeffects says "link" to models that it does not know, where lmer's are told "asymptotic"
+  mode <- if (identical(mode, "link")) "asymptotic" else
+    one_of(tolower(mode), c("kenward-roger", "satterthwaite", "asymptotic"), "mode")
   note <- NULL
   if (mode == "kenward-roger" && !(object$REML && own_vcov)) {
     note <- if (own_vcov) "Kenward and Roger's method is for REML fits" else

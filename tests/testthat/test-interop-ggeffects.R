@@ -44,3 +44,9 @@ test_that("a new observation has the variance of its random effects, too", {
   expect_rlmm_error(ggeffects::ggpredict(fits$ours, "Days", type = "sim"), "bad_argument",
     "ggpredict")
 })
+
+test_that("marginal means by way of emmeans", {
+  skip_if_not_installed("emmeans")
+  expect_as_lmer(ggeffects::ggemmeans(x, "recipe"), "cake", taken)
+  expect_as_lmer(ggeffects::ggemmeans(x, c("Days", "dose")), "weighted", taken)
+})
