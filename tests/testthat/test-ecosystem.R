@@ -26,5 +26,7 @@ test_that("an unexplained difference, and an explanation without one, are found"
   expect_match(check(x - x, why = "reason")$result, "no longer")
   expect_equal(check(x - x)$result, "same")
   expect_match(check(nowhere(x))$result, "ERROR")
-  expect_equal(check(nosuchpackage::f(x))$result, "not installed here")
+  # put together here, as R CMD check looks for packages that tests name
+  absent <- as.call(list(call("::", as.name("nosuchpackage"), as.name("f")), quote(x)))
+  expect_equal(do.call(check, list(absent))$result, "not installed here")
 })
