@@ -24,8 +24,8 @@ use crate::term::{Factor, Term};
 const TILE: usize = 48;
 /// Dense kernels do this many operations in the time of one on single columns of a sparse factor.
 const DENSE_ADVANTAGE: f64 = 12.0;
-/// The same for the panels of a sparse factor.
-const PANEL_ADVANTAGE: f64 = 3.0;
+/// The same for the panels of a sparse factor, which one thread computes.
+const PANEL_ADVANTAGE: f64 = 8.0;
 /// Positions that a thread takes at once.
 const NODES: usize = 64;
 /// Below this size dense is always right.
