@@ -15,8 +15,9 @@
 #' where d = n, or n - p for REML, and H is the Hessian of the profiled criterion in theta. So df is
 #' never above d. The gradient w is exact. H is exact where that is cheap; otherwise it comes from
 #' central differences of the exact gradient, good to about seven digits; where these would take
-#' many times longer than the fit (only large models with many covariance parameters),
-#' the average information stands in for it, and the printed tables say so. A hypothesis of several
+#' many times longer than the fit (only large models with many covariance parameters; more than
+#' option `rlmm.ddf_operations` says, by default 1e11, half a minute or so), the average information
+#' stands in for it, and the printed tables say so. A hypothesis of several
 #' contrasts is rotated to uncorrelated ones with nu_1, ..., nu_q degrees of freedom, whose sum of
 #' squared t statistics has the mean E = sum of nu_m / (nu_m - 2) under the null hypothesis, as has
 #' q times an F variable with q and 2 E / (E - q) degrees of freedom (Fai and Cornelius

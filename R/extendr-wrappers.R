@@ -16,7 +16,7 @@ rust_adopt <- function(model, theta) .Call(wrap__rust_adopt, model, theta)
 rust_cond_var <- function(model, theta) .Call(wrap__rust_cond_var, model, theta)
 
 # What Satterthwaite's degrees of freedom are made of.
-rust_satterthwaite <- function(model, theta) .Call(wrap__rust_satterthwaite, model, theta)
+rust_satterthwaite <- function(model, theta, operations) .Call(wrap__rust_satterthwaite, model, theta, operations)
 
 # What Kenward and Roger's adjustment and degrees of freedom are made of; at most `bytes` are used.
 rust_kenward_roger <- function(model, theta, bytes) .Call(wrap__rust_kenward_roger, model, theta, bytes)

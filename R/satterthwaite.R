@@ -6,7 +6,8 @@ FLAT <- 1e-7
 NEGLIGIBLE <- 1e-4
 
 satterthwaite_tests <- function(object) {
-  pieces <- rust_result(rust_satterthwaite(rust_state(object), object$theta))
+  operations <- as.double(getOption("rlmm.ddf_operations", 1e11))
+  pieces <- rust_result(rust_satterthwaite(rust_state(object), object$theta, operations))
   information <- information_of_theta(pieces$hessian)
   d <- residual_dimension(object)
   covariance <- vcov(object)

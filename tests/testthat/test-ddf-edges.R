@@ -214,3 +214,21 @@ test_that("nested designs of 45,000 rows take seconds", {
   expect_equal(table["t", "df"], 998, tolerance = 1e-3)
   expect_true(table["x", "df"] > 36000 && table["x", "df"] < 45000)
 })
+
+test_that("the average information stands in where differences are too dear, and is named", {
+  set.seed(6)
+  n <- 2000
+  d <- data.frame(a = factor(sample(200, n, TRUE)), b = factor(sample(100, n, TRUE)),
+    x = stats::rnorm(n), z = stats::rnorm(n), v = stats::rnorm(n))
+  slopes <- matrix(stats::rnorm(800), 200)
+  d$y <- stats::rnorm(100)[d$b] + stats::rnorm(n) +
+    rowSums(slopes[d$a, ] * cbind(1, d$x, d$z, d$v))
+  fit <- rlmm(y ~ x + z + (x + z + v | a) + (1 | b), d)
+  exact <- summary(fit)
+  expect_no_match(exact$method, "average")
+  old <- options(rlmm.ddf_operations = 0)
+  on.exit(options(old))
+  quick <- summary(fit)
+  expect_output(print(quick), "Satterthwaite's method (by average information)", fixed = TRUE)
+  expect_equal(coef(quick)[, "df"], coef(exact)[, "df"], tolerance = 0.1)
+})

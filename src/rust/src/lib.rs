@@ -133,13 +133,13 @@ fn rust_cond_var(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
 
 /// What Satterthwaite's degrees of freedom are made of.
 #[extendr]
-fn rust_satterthwaite(model: ExternalPtr<Handle>, theta: Robj) -> Answer {
+fn rust_satterthwaite(model: ExternalPtr<Handle>, theta: Robj, operations: f64) -> Answer {
     let model = Arc::clone(&model.0);
     let theta = convert::doubles("theta", &theta)?.to_vec();
     convert::check_theta(&model, &theta)?;
     let shared = Arc::clone(&model);
     let found = watch(model.is_small(), f64::INFINITY, move |progress| {
-        satterthwaite(&shared, &theta, progress)
+        satterthwaite(&shared, &theta, operations, progress)
     })?;
     Ok(satterthwaite_list(&model, found))
 }

@@ -31,8 +31,6 @@ use crate::trailing::Storage;
 
 /// Step of the differences, relative to the natural unit of a parameter.
 const STEP: f64 = 1e-4;
-/// Operations that differences of the gradient may take beyond those of a fit.
-const DIFFERENCES: f64 = 1e11;
 /// Evaluations that a fit takes, about.
 const OF_A_FIT: f64 = 12.0;
 
@@ -54,13 +52,15 @@ pub struct Satterthwaite {
     pub k: Vec<f64>,
 }
 
-/// The pieces at the user's theta.
+/// The pieces at the user's theta. Differences of the gradient are taken where they need no more
+/// evaluations than a fit, or no more than `operations`.
 ///
 /// # Errors
 /// [`LmmError`] when the criterion cannot be evaluated there.
 pub fn satterthwaite(
     model: &Model,
     theta: &[f64],
+    operations: f64,
     progress: &Progress,
 ) -> Result<Satterthwaite, LmmError> {
     let mut work = Work::new(model)?;
@@ -89,7 +89,7 @@ pub(crate) fn pieces(
     let (hessian, source) = if is_cheap(model) || model.trailing.m == 0 {
         let trace = model.run(|| trace(model, pls, d, &curvature));
         (curvature.exact(&trace), "exact")
-    } else if are_cheap(model, &differences) {
+    } else if are_cheap(model, &differences, operations) {
         let mut hessian = known.take_from(curvature.combine(2.0));
         let units = scale(model, &start(model).1, theta);
         let job = || by_differences(model, work, &units, &differences, &mut hessian, progress);
@@ -107,10 +107,10 @@ pub(crate) fn pieces(
 }
 
 /// Two evaluations for each parameter, each of about three times the work of a value.
-fn are_cheap(model: &Model, differences: &[usize]) -> bool {
+fn are_cheap(model: &Model, differences: &[usize], operations: f64) -> bool {
     let evaluations = 2.0 * differences.len() as f64;
     let work = 3.0 * evaluations * model.work_per_evaluation();
-    evaluations <= OF_A_FIT || work <= DIFFERENCES
+    evaluations <= OF_A_FIT || work <= operations
 }
 
 /// The rows and columns of H that belong to `parameters`, from central differences of the exact
