@@ -12,7 +12,7 @@ use crate::lambda::{condition, uncondition};
 use crate::model::{condition_response, finite, Model, ModelData, Source};
 use crate::optimize::Work;
 use crate::progress::Progress;
-use crate::satterthwaite::pieces;
+use crate::satterthwaite::{pieces, OPERATIONS};
 use crate::small::{axpy, dot, invert_upper, solve_lower, solve_lower_transpose, transpose};
 use crate::start::start;
 use crate::warm::{self, Warm};
@@ -273,7 +273,7 @@ pub(crate) fn degrees_of_freedom(
 ) -> Result<Vec<f64>, LmmError> {
     let p = model.p;
     let theta = work.pls.theta.clone();
-    let found = pieces(model, work, &theta, progress)?;
+    let found = pieces(model, work, (&theta, OPERATIONS), progress)?;
     // columns of R_X^-T
     let whitened = transpose(&invert_upper(rx, p), p, p);
     let contrasts = whitened.chunks_exact(p.max(1));

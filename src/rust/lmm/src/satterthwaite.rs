@@ -31,6 +31,8 @@ use crate::trailing::Storage;
 
 /// Step of the differences, relative to the natural unit of a parameter.
 const STEP: f64 = 1e-4;
+/// Operations that differences of the gradient may take beyond those of a fit, by default.
+pub(crate) const OPERATIONS: f64 = 1e11;
 /// Evaluations that a fit takes, about.
 const OF_A_FIT: f64 = 12.0;
 
@@ -66,14 +68,14 @@ pub fn satterthwaite(
     let mut work = Work::new(model)?;
     let theta = condition(&model.terms, theta);
     model.run(|| evaluate(model, &mut work, &theta, progress))?;
-    pieces(model, &mut work, &theta, progress)
+    pieces(model, &mut work, (&theta, operations), progress)
 }
 
 /// The pieces at the conditioned theta that `work` is at.
 pub(crate) fn pieces(
     model: &Model,
     work: &mut Work,
-    theta: &[f64],
+    (theta, operations): (&[f64], f64),
     progress: &Progress,
 ) -> Result<Satterthwaite, LmmError> {
     let (pls, d) = (&work.pls, &work.derivatives);
