@@ -287,7 +287,7 @@ fn large_data(seed: u64) -> Data {
         reml: true,
         weights: seed % 2 == 0,
         offset: false,
-        terms: &[(0, 400, 1), (1, 250, 1)],
+        terms: &[(0, 500, 1), (1, 400, 1)],
         nested: false,
     };
     random_design(seed, plan)
