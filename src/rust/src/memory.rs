@@ -1,7 +1,7 @@
 //! How much memory a fit may take.
 
-/// Used where the system does not say.
-const FALLBACK: f64 = 4e9;
+/// Where the system does not say, a request that it refuses is the first sign of a lack.
+const UNKNOWN: f64 = f64::INFINITY;
 
 /// No model that takes less than this needs a look at the system's files.
 const ALWAYS_THERE: f64 = 1e8;
@@ -12,7 +12,7 @@ pub fn available_bytes(numbers: usize, effects: usize) -> f64 {
     // Data are copied a few times, and there are a few dense matrices of all effects at the most.
     let at_most = 8.0 * (10.0 * numbers as f64 + 4.0 * (effects as f64).powi(2));
     if at_most < ALWAYS_THERE {
-        return FALLBACK;
+        return UNKNOWN;
     }
     let free = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -27,5 +27,5 @@ pub fn available_bytes(numbers: usize, effects: usize) -> f64 {
     let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
         .ok()
         .and_then(|text| text.trim().parse::<f64>().ok());
-    free.unwrap_or(FALLBACK).min(limit.unwrap_or(f64::INFINITY))
+    free.unwrap_or(UNKNOWN).min(limit.unwrap_or(f64::INFINITY))
 }

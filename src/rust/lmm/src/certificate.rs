@@ -176,16 +176,22 @@ fn conditions(model: &Model, d: &Derivatives, theta: &[f64], i: usize) -> (TermC
 /// `sum over levels of tr(N_jj S N_jj S)`: a lower bound of the expected second derivative.
 fn expected_curvature(model: &Model, d: &Derivatives, i: usize, s: &[f64]) -> f64 {
     let t = &model.terms[i];
-    let size = model.factors[t.factor].size;
+    let (p, size) = (t.p, model.factors[t.factor].size);
+    let mut ns = vec![0.0; p * p];
     let mut total = 0.0;
     for block in d.n[t.factor].chunks_exact(size * size) {
-        let mut own = Vec::with_capacity(t.p * t.p);
-        for b in 0..t.p {
-            let from = (t.offset + b) * size + t.offset;
-            own.extend_from_slice(&block[from..from + t.p]);
+        ns.fill(0.0);
+        for (to, s) in ns.chunks_exact_mut(p).zip(s.chunks_exact(p)) {
+            for (b, v) in s.iter().enumerate() {
+                let from = (t.offset + b) * size + t.offset;
+                axpy(*v, &block[from..from + p], to);
+            }
         }
-        let ns = multiply(&own, s, t.p, t.p, t.p);
-        total += dot(&ns, &transpose(&ns, t.p, t.p));
+        for c in 0..p {
+            for r in 0..p {
+                total += ns[r + c * p] * ns[c + r * p];
+            }
+        }
     }
     total
 }

@@ -211,8 +211,12 @@ impl Shared<'_> {
             for (c, zc) in zi.iter().enumerate() {
                 axpy(*zc, zi, &mut a[c * s..(c + 1) * s]);
             }
-            for (c, wc) in wi.iter().enumerate() {
-                axpy(*wc, zi, &mut aw[c * s..(c + 1) * s]);
+            if s == 1 {
+                axpy(zi[0], wi, aw);
+            } else {
+                for (wc, column) in wi.iter().zip(aw.chunks_exact_mut(s)) {
+                    axpy(*wc, zi, column);
+                }
             }
             for &f in &self.layout.trailing {
                 let start = self.layout.start[f][self.codes[f][i] as usize] as usize;
@@ -268,12 +272,15 @@ impl Shared<'_> {
         let z = &self.z[self.layout.leading];
         for (i, wi) in rows.zip(w.chunks_exact_mut(self.p1)) {
             let zi = z.row(i, s);
-            for (c, v) in wi.iter_mut().enumerate() {
-                *v -= dot(zi, &coefficients[c * s..(c + 1) * s]);
+            if s == 1 {
+                axpy(-zi[0], coefficients, wi);
+            } else {
+                for (v, column) in wi.iter_mut().zip(coefficients.chunks_exact(s)) {
+                    *v -= dot(zi, column);
+                }
             }
-            for c in 0..self.p1 {
-                let v = wi[c];
-                axpy(v, &wi[..], &mut within[c * self.p1..(c + 1) * self.p1]);
+            for (v, column) in wi.iter().zip(within.chunks_exact_mut(self.p1)) {
+                axpy(*v, wi, column);
             }
         }
     }

@@ -27,7 +27,7 @@ use crate::small::{
 
 /// Below this part of the information, `I - C^-1` has lost too many digits to be divided.
 const SINGULAR: f64 = 1e-5;
-/// Columns solved at once for a nearly singular trailing factor.
+/// Columns solved at once for a nearly singular trailing factor, about.
 const BATCH: usize = 64;
 
 /// First derivatives, and the memory they are computed in.
@@ -519,7 +519,7 @@ fn solved_blocks(
 ) -> Result<(), LmmError> {
     let (size, m) = (model.factors[f].size, model.trailing.m);
     let mut to = out.chunks_exact_mut(size * size);
-    for starts in model.layout.start[f].chunks(BATCH) {
+    for starts in model.layout.start[f].chunks((BATCH / size).max(1)) {
         progress.check()?;
         let mut columns = vec![0.0; m * size * starts.len()];
         for (k, &start) in starts.iter().enumerate() {

@@ -92,6 +92,11 @@ pub struct Fit {
 /// [`LmmError`] when the search is interrupted, no point can be evaluated, or the response is
 /// fitted exactly.
 pub fn fit(model: &Model, settings: &Settings, progress: &Progress) -> Result<Fit, LmmError> {
+    // on the pool's threads from the start: each thread has packing memory for dense kernels
+    model.run(|| fit_here(model, settings, progress))
+}
+
+fn fit_here(model: &Model, settings: &Settings, progress: &Progress) -> Result<Fit, LmmError> {
     let (moments, units) = start(model);
     let from = match &settings.start {
         Some(theta) => positive_start(model, &condition(&model.terms, theta), &units),

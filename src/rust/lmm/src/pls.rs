@@ -50,8 +50,6 @@ pub struct ChunkWork {
     pub stacked: Vec<f64>,
     /// `v_j` of all levels below one another ((levels size) x p1), with `stacked`.
     pub stacked_w: Vec<f64>,
-    /// `stacked` times P, some levels at a time.
-    product: Vec<f64>,
 }
 
 /// Levels of a stacked chunk that are multiplied with P at once.
@@ -71,7 +69,6 @@ impl ChunkWork {
             squares: vec![0.0; p1 * p1],
             stacked: vec![0.0; stacked],
             stacked_w: vec![0.0; rows * p1],
-            product: vec![0.0; rows.min(LEVELS_AT_ONCE * size) * m],
         }
     }
 
@@ -101,16 +98,18 @@ impl ChunkWork {
 
     /// `V_j P V_j'` of all levels of a stacked chunk into `out` (size x size each), P given by its
     /// lower triangle.
-    pub fn stacked_quadratics(&mut self, p: &[f64], size: usize, out: &mut [f64]) {
+    pub fn stacked_quadratics(&self, p: &[f64], size: usize, out: &mut [f64]) {
         let rows = self.g.len() / size;
         let m = self.stacked.len() / rows;
         let at_once = LEVELS_AT_ONCE * size;
-        for (k, out) in out.chunks_mut(at_once * size).enumerate() {
-            let here = k * at_once..((k + 1) * at_once).min(rows);
-            dense::multiply_right((&self.stacked, rows), here.clone(), p, m, &mut self.product);
-            let product = (&self.product[..here.len() * m], here.len());
-            dense::row_products((&self.stacked, rows), here.start, product, size, out);
-        }
+        with_scratch(at_once.min(rows) * m, |product| {
+            for (k, out) in out.chunks_mut(at_once * size).enumerate() {
+                let here = k * at_once..((k + 1) * at_once).min(rows);
+                dense::multiply_right((&self.stacked, rows), here.clone(), p, m, product);
+                let product = (&product[..here.len() * m], here.len());
+                dense::row_products((&self.stacked, rows), here.start, product, size, out);
+            }
+        });
     }
 }
 

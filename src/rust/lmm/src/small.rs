@@ -94,6 +94,10 @@ pub fn multiply(a: &[f64], b: &[f64], m: usize, k: usize, n: usize) -> Vec<f64> 
 
 /// [`multiply`] into `c`, with `(m, k, n)` as there.
 pub fn multiply_into(a: &[f64], b: &[f64], (m, k, n): (usize, usize, usize), c: &mut [f64]) {
+    if m == 1 && k == 1 {
+        // scalar terms, where loops over single entries would take longer than the arithmetic
+        return c[..n].iter_mut().zip(b).for_each(|(v, x)| *v = a[0] * x);
+    }
     c[..m * n].fill(0.0);
     for (cj, bj) in c
         .chunks_exact_mut(m.max(1))
@@ -120,6 +124,12 @@ pub fn multiply_transpose_into(
     (k, m, n): (usize, usize, usize),
     c: &mut [f64],
 ) {
+    if k == 1 {
+        for (cj, s) in c.chunks_exact_mut(m.max(1)).zip(b).take(n) {
+            cj.iter_mut().zip(a).for_each(|(v, x)| *v = s * x);
+        }
+        return;
+    }
     for j in 0..n {
         for i in 0..m {
             c[i + j * m] = dot(&a[i * k..(i + 1) * k], &b[j * k..(j + 1) * k]);

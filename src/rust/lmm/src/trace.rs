@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::optimize::Work;
 use crate::pls::Pls;
 use crate::progress::Progress;
-use crate::small::{axpy, dot, multiply_into, multiply_transpose_into, symmetrise, transpose};
+use crate::small::{axpy, dot, symmetrise};
 
 /// Step of the differences, relative to the natural unit of a parameter.
 const DIFFERENCE: f64 = 1e-4;
@@ -37,7 +37,7 @@ fn one_factor_work(model: &Model) -> f64 {
     let leading = &model.factors[model.layout.leading];
     let (levels, size) = (leading.levels as f64, leading.size as f64);
     let k = model.theta_len() as f64;
-    levels * (k * size.powi(3) + k * k * size * (size + model.p as f64))
+    levels * size * size * (size * size + (model.p as f64).powi(2)) + (k * size * size).powi(2)
 }
 
 fn dense_work(model: &Model) -> f64 {
@@ -76,35 +76,32 @@ impl Curvature {
         let f = model.layout.leading;
         let (size, k) = (model.factors[f].size, self.k);
         let p = if model.reml { model.p } else { 0 };
-        let full: Vec<Vec<f64>> = (0..k).map(|t| self.padded(model, t)).collect();
-        let n = d.n[f].par_chunks(LEVELS * size * size);
+        let n = &d.n[f];
         let j = |part: usize| {
             let from = part * LEVELS * size * model.p;
             &d.j[f][from..(from + LEVELS * size * model.p).min(d.j[f].len())]
         };
-        let job =
-            |(part, n): (usize, &[f64])| OneFactor::sum(&full, n, j(part), (size, model.p, p));
+        let job = |(part, n): (usize, &[f64])| OneFactor::sum(n, j(part), (size, model.p, p));
+        let levels = LEVELS * size * size;
         let parts: Vec<OneFactor> = if model.pool.is_some() {
-            n.enumerate().map(job).collect()
+            n.par_chunks(levels).enumerate().map(job).collect()
         } else {
-            d.n[f]
-                .chunks(LEVELS * size * size)
-                .enumerate()
-                .map(job)
-                .collect()
+            n.chunks(levels).enumerate().map(job).collect()
         };
-        let mut total = OneFactor::zero(k, p);
+        let mut total = OneFactor::zero(size, p);
         parts.iter().for_each(|part| total.add(part));
-        let fixed: Vec<&[f64]> = total.fixed.chunks_exact((p * p).max(1)).collect();
+        let full: Vec<Vec<f64>> = (0..k).map(|t| self.padded(model, t)).collect();
+        let fixed: Vec<Vec<f64>> = full.iter().map(|s| total.fixed(s, (size, p))).collect();
+        let mut trace = vec![0.0; k * k];
         for s in 0..k {
             for t in 0..=s {
-                if p > 0 {
-                    total.trace[s + t * k] += dot(fixed[s], &transpose(fixed[t], p, p));
-                }
-                total.trace[t + s * k] = total.trace[s + t * k];
+                let v = contract(&total.products, &full[s], &full[t], size, size)
+                    + dot(&fixed[s], &fixed[t]);
+                trace[s + t * k] = v;
+                trace[t + s * k] = v;
             }
         }
-        total.trace
+        trace
     }
 
     /// T from N as a dense matrix.
@@ -193,69 +190,93 @@ impl Curvature {
     }
 }
 
-/// Sums over levels of one factor.
+/// Sums over levels of one factor, from which T follows for any parameters.
 struct OneFactor {
-    /// `tr(N S_t N S_s) - 2 tr(N S_t J J' S_s)`, lower triangle (k x k).
-    trace: Vec<f64>,
-    /// `J' S_t J` of each t (p x p).
-    fixed: Vec<f64>,
+    /// `N[a, b] (N - 2 J J')[c, d]` (size^2 x size^2).
+    products: Vec<f64>,
+    /// `J_a' J_b` of the rows a <= b of J (p x p each).
+    pairs: Vec<f64>,
 }
 
 impl OneFactor {
-    fn zero(k: usize, p: usize) -> OneFactor {
+    fn zero(size: usize, p: usize) -> OneFactor {
         OneFactor {
-            trace: vec![0.0; k * k],
-            fixed: vec![0.0; k * p * p],
+            products: vec![0.0; size.pow(4)],
+            pairs: vec![0.0; size * (size + 1) / 2 * p * p],
         }
     }
 
     fn add(&mut self, other: &OneFactor) {
-        axpy(1.0, &other.trace, &mut self.trace);
-        axpy(1.0, &other.fixed, &mut self.fixed);
+        axpy(1.0, &other.products, &mut self.products);
+        axpy(1.0, &other.pairs, &mut self.pairs);
     }
 
     /// Some levels; `p` is zero where the fixed effects do not count, and `columns` their number.
-    fn sum(
-        full: &[Vec<f64>],
-        n: &[f64],
-        j: &[f64],
-        (size, columns, p): (usize, usize, usize),
-    ) -> OneFactor {
-        let (k, square) = (full.len(), size * size);
-        let mut sums = OneFactor::zero(k, p);
-        let mut ns = vec![0.0; k * square];
-        let (mut sj, mut nsj) = (vec![0.0; k * size * p], vec![0.0; size * p]);
-        let mut jsj = vec![0.0; p * p];
+    fn sum(n: &[f64], j: &[f64], (size, columns, p): (usize, usize, usize)) -> OneFactor {
+        let square = size * size;
+        let mut sums = OneFactor::zero(size, p);
+        let mut rest = vec![0.0; square];
+        let mut rows = vec![0.0; size * p];
         for (level, n) in n.chunks_exact(square).enumerate() {
-            let j = &j[level * size * columns..level * size * columns + size * p];
-            for (s, own) in full.iter().enumerate() {
-                let to = &mut ns[s * square..(s + 1) * square];
-                multiply_into(n, own, (size, size, size), to);
-                if p > 0 {
-                    let to = &mut sj[s * size * p..(s + 1) * size * p];
-                    multiply_into(own, j, (size, size, p), to);
-                    multiply_transpose_into(j, to, (size, p, p), &mut jsj);
-                    axpy(1.0, &jsj, &mut sums.fixed[s * p * p..(s + 1) * p * p]);
-                }
-            }
-            for t in 0..k {
-                if p > 0 {
-                    let own = &sj[t * size * p..(t + 1) * size * p];
-                    multiply_into(n, own, (size, size, p), &mut nsj);
-                }
-                for s in t..k {
-                    let (a, b) = (&ns[s * square..], &ns[t * square..]);
-                    let mut v = -2.0 * dot(&sj[s * size * p..(s + 1) * size * p], &nsj);
-                    for c in 0..size {
-                        for r in 0..size {
-                            v += a[r + c * size] * b[c + r * size];
-                        }
+            rest.copy_from_slice(n);
+            if p > 0 {
+                let j = &j[level * size * columns..level * size * columns + size * p];
+                for (c, column) in j.chunks_exact(size).enumerate() {
+                    for (a, v) in column.iter().enumerate() {
+                        rows[a * p + c] = *v;
                     }
-                    sums.trace[s + t * k] += v;
                 }
+                sums.add_rows(&rows, (size, p), &mut rest);
+            }
+            for (v, to) in n.iter().zip(sums.products.chunks_exact_mut(square)) {
+                axpy(*v, &rest, to);
             }
         }
         sums
+    }
+
+    /// The products of the rows of J, and less twice their inner products in `rest`.
+    fn add_rows(&mut self, rows: &[f64], (size, p): (usize, usize), rest: &mut [f64]) {
+        let mut pairs = self.pairs.chunks_exact_mut(p * p);
+        for (b, row_b) in rows.chunks_exact(p).enumerate() {
+            for (a, row_a) in rows.chunks_exact(p).take(b + 1).enumerate() {
+                let product = 2.0 * dot(row_a, row_b);
+                rest[a + b * size] -= product;
+                if a != b {
+                    rest[b + a * size] -= product;
+                }
+                for (v, to) in row_b
+                    .iter()
+                    .zip(pairs.next().unwrap_or_default().chunks_exact_mut(p))
+                {
+                    axpy(*v, row_a, to);
+                }
+            }
+        }
+    }
+
+    /// `J' S J` (p x p) of a symmetric S.
+    fn fixed(&self, s: &[f64], (size, p): (usize, usize)) -> Vec<f64> {
+        let mut sum = vec![0.0; p * p];
+        let mut pairs = self.pairs.chunks_exact((p * p).max(1));
+        for b in 0..size {
+            for a in 0..=b {
+                let both = if a == b { 0.5 } else { 1.0 };
+                axpy(
+                    both * s[a + b * size],
+                    pairs.next().unwrap_or_default(),
+                    &mut sum,
+                );
+            }
+        }
+        for c in 0..p {
+            for r in 0..=c {
+                let v = sum[r + c * p] + sum[c + r * p];
+                sum[r + c * p] = v;
+                sum[c + r * p] = v;
+            }
+        }
+        sum
     }
 }
 
