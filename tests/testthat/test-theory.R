@@ -77,6 +77,17 @@ test_that("every file and function that CONTRIBUTING.md names is there", {
   check_document("CONTRIBUTING.md", 40)
 })
 
+test_that("CONTRIBUTING.md leaves no file out", {
+  path <- file.path(theory_root(), "CONTRIBUTING.md")
+  core <- file.path(theory_root(), "src", "rust", "lmm", "src")
+  skip_if_not(file.exists(path) && dir.exists(core), "the sources are not here")
+  named <- basename(references_in(paragraphs_of(path))$file)
+  there <- c(list.files(file.path(theory_root(), "R"), "\\.R$"),
+    list.files(core, "\\.rs$", recursive = TRUE))
+  there <- there[!startsWith(there, "interop-")]
+  expect_equal(setdiff(basename(there), named), character())
+})
+
 test_that("the theory vignette names functions beside their files only", {
   path <- file.path(theory_root(), "vignettes", "theory.Rmd")
   skip_if_not(file.exists(path), "the sources are not here")
