@@ -5,7 +5,7 @@
 # from the top of the project. What stands between <!-- quote:NAME:begin --> and
 # <!-- quote:NAME:end --> in these files is replaced: `fit` and `fit-short` by tables made from the
 # section `fit` of RESULTS.md, any other name by the section of that name; a section that is not
-# there leaves nothing. Pictures bench/scaling-*.png go to vignettes/. Takes half a minute, as the
+# there leaves nothing. Pictures bench/scaling-*.png go to vignettes/. Takes some seconds, as the
 # sizes of the workload are those of its data.
 
 source("bench/common.R")
