@@ -1,3 +1,5 @@
+# Usage: source("bench/common.R"), from the top of the project
+#
 # What the benchmark scripts share: options, the fits to compare, a fit in a process of its own,
 # interleaved timing, facts about the machine, and sections of bench/RESULTS.md.
 

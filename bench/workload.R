@@ -1,3 +1,5 @@
+# Usage: source("bench/workload.R"), from the top of the project
+#
 # The standard workload: data sets (from installed packages, or simulated with fixed seeds) and
 # models, with what is asked of rlmm() on each.
 

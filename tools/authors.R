@@ -1,6 +1,8 @@
+# Usage: Rscript tools/authors.R
+#
 # Writes inst/AUTHORS: who wrote the Rust crates that are compiled into the package,
 # and under which licence, as cargo's metadata say. Run from the top of the package
-# whenever Cargo.lock changes: Rscript tools/authors.R
+# whenever Cargo.lock changes.
 
 platforms <- c(
   "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "x86_64-apple-darwin",

@@ -1,4 +1,6 @@
-# check-log.R DIRECTORY: says what R CMD check found, and fails on whatever is not expected.
+# Usage: Rscript tools/check-log.R DIRECTORY (called by tools/check)
+#
+# Says what R CMD check found, from its directory, and fails on whatever is not expected.
 directory <- commandArgs(TRUE)[1]
 log <- readLines(file.path(directory, "00check.log"), warn = FALSE)
 details <- tools::check_packages_in_dir_details(logs = file.path(directory, "00check.log"))

@@ -1,4 +1,6 @@
-# Sourced by the scripts in tools/: where things are, and how the package is installed.
+# Usage: . tools/common.sh
+#
+# What the scripts in tools/ share: where things are, and how the package is installed.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

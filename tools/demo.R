@@ -1,4 +1,4 @@
-# demo.R DIRECTORY: called by tools/demo.
+# Usage: Rscript tools/demo.R DIRECTORY (called by tools/demo)
 library(rlmm)
 library(lattice)
 directory <- commandArgs(TRUE)[1]

@@ -1,4 +1,4 @@
-# document.R LIBS DIRECTORY: called by tools/document.
+# Usage: Rscript tools/document.R LIBS DIRECTORY (called by tools/document)
 arguments <- commandArgs(TRUE)
 package <- arguments[2]
 

@@ -1,4 +1,6 @@
-# Called by configure: is there a Rust toolchain, and is it new enough?
+# Usage: Rscript tools/msrv.R (called by configure)
+#
+# Is there a Rust toolchain, and is it new enough?
 # The lowest version is the one in DESCRIPTION's SystemRequirements.
 
 tool_version <- function(tool) {

@@ -1,5 +1,7 @@
 #!/bin/sh
-# sync.sh FROM TO: makes TO equal to FROM (target/ and vendor/ apart) and leaves
+# Usage: sh tools/sync.sh FROM TO
+#
+# Makes TO equal to FROM (target/ and vendor/ apart) and leaves
 # files that are equal already untouched, so that cargo sees their old time stamps.
 from=$1
 to=$2

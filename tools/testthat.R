@@ -1,5 +1,7 @@
-# testthat.R FILE: runs the tests on the installed package and writes two numbers
-# to FILE: test blocks passed and failed. Called by tools/test.
+# Usage: Rscript tools/testthat.R FILE (called by tools/test)
+#
+# Runs the tests on the installed package and writes two numbers to FILE: test blocks
+# passed and failed.
 suppressPackageStartupMessages(library(testthat))
 
 results <- as.data.frame(test_local(

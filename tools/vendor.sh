@@ -1,4 +1,6 @@
 #!/bin/bash
+# Usage: bash tools/vendor.sh [OPTION OF R CMD build]...
+#
 # Makes rlmm_x.y.z.tar.gz with the Rust crates inside, so that it installs without
 # network. Crates that no supported platform compiles become empty stubs, which keeps
 # Cargo.lock valid; tests, benches and examples of the others are left out.
