@@ -74,21 +74,16 @@ fn centred_norm(v: &[f64], root_w: Option<&[f64]>) -> f64 {
     norm(&deviation)
 }
 
-/// Take the span of the orthonormal columns `q` out of `v` and return the coefficients. Where less
-/// than half of its length is left, what rounding left in it is taken out, too (Bjorck 1996,
-/// sec. 2.4.5).
+/// Take the span of the orthonormal columns `q` out of `v`, twice (Bjorck 1996, sec. 2.4.5), and
+/// return the coefficients.
 pub fn project_out(q: &[f64], v: &mut [f64]) -> Vec<f64> {
     let n = v.len();
     let mut coefficients = vec![0.0; q.len() / n.max(1)];
-    let before = long_dot(v, v);
     for _ in 0..2 {
         for (c, column) in coefficients.iter_mut().zip(q.chunks_exact(n.max(1))) {
             let h = long_dot(column, v);
             *c += h;
             axpy(-h, column, v);
-        }
-        if long_dot(v, v) > 0.25 * before {
-            break;
         }
     }
     coefficients
