@@ -40,6 +40,16 @@ test_that("every help page is in one group of the reference", {
   expect_equal(setdiff(names(pages), listed), character())
 })
 
+test_that("the page of the package has a link to every other one", {
+  pages <- Filter(function(page) !any(page == "\\keyword{internal}"), help_pages())
+  text <- paste(pages[["rlmm-package.Rd"]], collapse = " ")
+  links <- unlist(regmatches(text, gregexpr("\\\\link(\\[=[^]]+\\]|\\{[^}]+\\})", text)))
+  linked <- gsub("^\\\\link\\[?=?\\{?|[]}]$", "", links)
+  expect_gt(length(linked), 60)
+  reached <- vapply(pages, function(page) any(tagged(page, "alias") %in% linked), NA)
+  expect_equal(setdiff(names(pages)[!reached], "rlmm-package.Rd"), character())
+})
+
 test_that("every vignette is in one group of the articles", {
   index <- readLines(root_file("_pkgdown.yml"), warn = FALSE)
   vignettes <- sub("[.]Rmd$", "", list.files(root_file("vignettes"), "[.]Rmd$"))
