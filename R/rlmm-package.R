@@ -38,8 +38,8 @@
 #' **Other packages**: [as_merMod()], [as_rlmm()], [masquerade()]; pages for users of
 #' [lme4][rlmm-lme4] and of [other software][coming-from]; what works with [emmeans][rlmm-emmeans],
 #' [car][rlmm-car], [effects][rlmm-effects], [insight][rlmm-insight] and the packages that build on
-#' it, [lmtest and sandwich][rlmm-lmtest], [arm][rlmm-arm], [others][rlmm-untested]; [lmList()][rlmm-lmList] and
-#' [dummy()].
+#' it, [lmtest and sandwich][rlmm-lmtest], [arm][rlmm-arm], [others][rlmm-untested];
+#' [lmList()][rlmm-lmList] and [dummy()].
 #'
 #' **Data**: [sleepstudy], [dietox].
 #'
