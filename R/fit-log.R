@@ -17,6 +17,7 @@
 #'   [refit()] has the last two, of which the first includes the reduction; a fit made in steps has
 #'   none.
 #' * `date`, `R` and `version` of this package at the time of the fit.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + I(2 * Days) + (Days | Subject), sleepstudy)
 #' fit_log(fit)

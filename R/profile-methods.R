@@ -79,6 +79,8 @@ print.rlmm_profile <- function(x, digits = max(3, getOption("digits") - 3), ...)
 #' @return A profile. Parameters that were transformed have other names: `.lsig01`, `.lsigma` and
 #'   `.sigsq01`, `.sigmasq` as in lme4, and `log(sd_x|g)`, `log(sigma)`, `var_x|g`, `sigma^2` in
 #'   the telling style. Correlations and fixed effects are left as they are.
+#' @section Errors: `rlmm_bad_argument` for a profile that is not on the scale of standard
+#'   deviations.
 #' @details lme4 has plain functions of these names. Where it was attached last, write
 #'   `rlmm::logProf()` and `rlmm::varianceProf()`, or `log()`, which is generic.
 #' @examples

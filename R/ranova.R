@@ -23,6 +23,7 @@
 #' `Pr(>mixture)` refers to the 50:50 mixture of chi-squared distributions with `Df` - 1 and `Df`
 #' degrees of freedom where exactly one variance, with its covariances, is left out (Self and Liang
 #' 1987; Stram and Lee 1994), and is `NA` elsewhere or where the smaller model is singular itself.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @references See [anova.rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
