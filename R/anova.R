@@ -54,6 +54,9 @@
 #' it, and everything else is the same, `Pr(>mixture)` refers to the 50:50 mixture of
 #' chi-squared distributions with `Df - 1` and `Df` degrees of freedom. That needs the other
 #' variances to be positive: where the smaller model is singular the column has `NA`.
+#' @section Errors:
+#' `rlmm_bad_argument` for a value that `refit` cannot have, or a model of another class in `...`;
+#' see above for those about the comparison.
 #' @seealso [contest()], [drop1.rlmm()], [ranova()].
 #' @references
 #' Self, S. G. and Liang, K.-Y. (1987) Asymptotic properties of maximum likelihood estimators and

@@ -16,6 +16,8 @@
 #' @return `autoplot()` gives a `ggplot`, with panels for grouping factors and effects.
 #'   `fortify()` gives `data` with the columns `.fitted`, `.resid` and `.scresid` (residuals divided
 #'   by sigma), those of lme4's function of that name.
+#' @section Errors:
+#' `rlmm_bad_argument` where `fortify()` is given `data` with rows that the fit does not have.
 #' @seealso [plot.rlmm()], [plot.rlmm_ranef()], [plot.rlmm_influence()].
 #' @examplesIf requireNamespace("ggplot2", quietly = TRUE)
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)

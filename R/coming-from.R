@@ -22,8 +22,8 @@
 #' | `compare(a, b)` | `anova(a, b)` |
 #' | `.show_logs()` | `fit_log(fit)` |
 #' | `.convergence_status` | `optinfo(fit)$certificate`, `result_tables(fit)$convergence_status` |
-#' | `.empredict(at)` | `emmeans::emmeans(fit, specs, at = )`, `predict(fit, newdata, re.form = NA)` |
-#' | `.emmeans(specs, contrasts)` | `emmeans::emmeans(fit, specs)`, `emmeans::contrast()` |
+#' | `.empredict(at)` | `emmeans::emmeans(fit, specs, at = )`, `predict(fit, newdata, re.form = NA)`
+#' | | `.emmeans(specs, contrasts)` | `emmeans::emmeans(fit, specs)`, `emmeans::contrast()` |
 #' | `.simulate()`, `.predict(data)` | `simulate(fit)`, `predict(fit, newdata)` |
 #' | `.vif()` | `car::vif(fit)` |
 #' | `.report()` | `report_text(fit)` |

@@ -30,8 +30,8 @@
 #'
 #' Wald intervals of fixed effects are those of the normal distribution. Standard deviations have
 #' intervals that are symmetric for their logarithms and correlations for Fisher's z, by observed
-#' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none: `NA`,
-#' with a warning of class `rlmm_no_interval`.
+#' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none:
+#' `NA`, with a warning of class `rlmm_no_interval`.
 #' @inheritSection profile.rlmm Warnings
 #' @seealso [profile.rlmm()], [confint.rlmm_profile()], [intervals.rlmm()].
 #' @references

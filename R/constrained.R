@@ -17,12 +17,12 @@
 #'   freedom) left out.
 #' @details
 #' Row a of the relative covariance factor is the standard deviation of effect a, over sigma, times
-#' a unit vector, and a correlation is the product of two unit vectors. A correlation with an earlier
-#' effect that is held fixed is a linear condition on the unit vector of row a: what is left free is
-#' the direction in the null space of these conditions. In the coordinates that are left, the search
-#' is quasi-Newton with the exact gradient, followed by Newton steps. Where a standard deviation is
-#' held fixed, sigma is a coordinate of the search; otherwise it is profiled out as usual.
-#' The certificate ([optinfo()]) is that of the free coordinates.
+#' a unit vector, and a correlation is the product of two unit vectors. A correlation with an
+#' earlier effect that is held fixed is a linear condition on the unit vector of row a: what is left
+#' free is the direction in the null space of these conditions. In the coordinates that are left,
+#' the search is quasi-Newton with the exact gradient, followed by Newton steps. Where a standard
+#' deviation is held fixed, sigma is a coordinate of the search; otherwise it is profiled out as
+#' usual. The certificate ([optinfo()]) is that of the free coordinates.
 #' @section Errors:
 #' `rlmm_constraint` for names that the model does not have, and for values that no covariance
 #' matrix has.

@@ -25,6 +25,11 @@
 #' @section Errors:
 #' `rlmm_bad_argument` where L does not fit the model, or rows that depend on one another have
 #' contradicting `rhs`; those of `ddf` and `vcov`.
+#' @references Kuznetsova, A., Brockhoff, P. B. and Christensen, R. H. B. (2017) lmerTest package:
+#'   tests in linear mixed effects models. *Journal of Statistical Software* 82(13), 1-26.
+#'   \doi{10.18637/jss.v082.i13}
+#'
+#' The methods of [rlmm-ddf].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' contest(fit, c(Days = 1), rhs = 10, joint = FALSE)

@@ -110,8 +110,8 @@ tests_without_df <- function(tests) {
   list(df = function(L) rep(Inf, nrow(L)), joint = joint)
 }
 
-f_test <- function(F, NumDF, DenDF, scale = 1) {
-  structure(c(F * scale, NumDF, DenDF), scale = scale)
+f_test <- function(statistic, NumDF, DenDF, scale = 1) {
+  structure(c(statistic * scale, NumDF, DenDF), scale = scale)
 }
 
 # A numeric matrix with a column for each coefficient.

@@ -32,6 +32,9 @@
 #'   likelihood if `fit` is a REML fit, as in lme4.
 #' @section Errors:
 #' `rlmm_bad_argument` when `scope` has a term that the model does not have, or `sumFun` is missing.
+#' @references Kuznetsova, A., Brockhoff, P. B. and Christensen, R. H. B. (2017) lmerTest package:
+#'   tests in linear mixed effects models. *Journal of Statistical Software* 82(13), 1-26.
+#'   \doi{10.18637/jss.v082.i13}
 #' @examples
 #' d <- transform(sleepstudy, late = Days > 5)
 #' fit <- rlmm(Reaction ~ Days * late + (1 | Subject), d)

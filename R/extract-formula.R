@@ -117,4 +117,3 @@ updated_call <- function(call, changes) {
   for (name in names(changes)) call[[name]] <- changes[[name]]
   call
 }
-

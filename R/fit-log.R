@@ -17,6 +17,7 @@
 #'   [refit()] has the last two, of which the first includes the reduction; a fit made in steps has
 #'   none.
 #' * `date`, `R` and `version` of this package at the time of the fit.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + I(2 * Days) + (Days | Subject), sleepstudy)
 #' fit_log(fit)
@@ -70,7 +71,7 @@ conditions_of_state <- function(object) {
   certificate <- object$optinfo$certificate
   rbind(
     rows("warning", "not_certified", if (!isTRUE(certificate$certified)) {
-      paste(c("the optimum is not certified", certificate$text), collapse = ": ")
+      not_certified_text(certificate)
     }),
     rows("message", "singular", text_of_kind("singular")),
     rows("warning", "dependent_effects", text_of_kind("dependent_effects"))

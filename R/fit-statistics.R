@@ -13,6 +13,7 @@
 #' effects' variance z'Sigma z (which covers random slopes), and v_e = sigma^2 (an observation of
 #' weight one): marginal R2 = v_f / (v_f + v_r + v_e), conditional R2 = (v_f + v_r) / (same), and
 #' ICC = v_r / (v_r + v_e), adjusted for the fixed effects.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @references Nakagawa & Schielzeth (2013). A general and simple method for obtaining R2 from
 #'   generalized linear mixed-effects models. Methods in Ecology and Evolution 4, 133-142.
 #'   Johnson (2014). Extension of Nakagawa & Schielzeth's R2 to random slopes models. Methods in

@@ -147,6 +147,13 @@ dimensions <- function(frame, opt) {
     nth = length(opt$theta), n_terms = length(factors), n_factors = max(factors))
 }
 
+not_certified_text <- function(certificate) {
+  paste(c("the optimum is not certified", doubt_text(certificate)), collapse = ": ")
+}
+
+# Why, in the certificate's words.
+doubt_text <- function(certificate) sub("^not certified: ", "", certificate$text)
+
 # Tells of a fit that is not certified, and of a singular one; the texts stay with the fit.
 report_fit <- function(object, frame) {
   if (!all(is.finite(c(object$criterion, object$sigma, object$beta, object$theta)))) {
@@ -156,8 +163,7 @@ report_fit <- function(object, frame) {
   findings <- term_findings(frame$random, object$theta)
   certificate <- object$optinfo$certificate
   if (!isTRUE(certificate$certified)) {
-    warn_rlmm("not_certified", paste(c("the optimum is not certified", certificate$text),
-      collapse = ": "))
+    warn_rlmm("not_certified", not_certified_text(certificate))
   }
   for (found in findings) {
     signal_as(if (found$kind == "singular") "message" else "warning", found$kind, found$text,

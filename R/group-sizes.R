@@ -6,6 +6,7 @@
 #' @return A data frame of class `rlmm_group_sizes` with a row for each grouping factor and columns
 #'   `group`, `levels`, `min`, `mean` and `max` (numbers of rows that were used in the fit).
 #'   `summary(fit, group.sizes = TRUE)` prints it.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @examples
 #' fit <- rlmm(Weight ~ Time + (1 | Litter / Pig), dietox)
 #' group_sizes(fit)

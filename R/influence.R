@@ -39,6 +39,9 @@
 #' @section Speed:
 #' Theta fixed, the observations of a group of up to 400 rows cost one small matrix each, from a
 #' factorisation that is made once; larger groups are left out of the cross-products.
+#' @section Errors:
+#' `rlmm_unknown_name` where `groups` is the name of nothing in the model frame or `data`,
+#' `rlmm_bad_argument` where it has not one value for each row.
 #' @references Cook & Weisberg (1982). Residuals and Influence in Regression. Chapman and Hall.
 #' Demidenko & Stukel (2005). Influence analysis for linear mixed-effects models. Statistics in
 #' Medicine 24, 893-909.

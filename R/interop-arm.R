@@ -11,6 +11,7 @@
 #' the estimated theta, fixed and random effects from their joint normal distribution about the
 #' estimates. It gives arm's class `sim.merMod`, with the slots `fixef` (draws in rows), `ranef` (a
 #' list by grouping factor of arrays of draws by levels by effects) and `sigma`.
+#' @return Objects of arm's own kinds; `sim()` is described above.
 #' @references Gelman, A. and Hill, J. (2007) *Data Analysis Using Regression and
 #'   Multilevel/Hierarchical Models*. Cambridge University Press, section 7.2.
 #' @rawNamespace S3method(arm::sigma.hat, rlmm)

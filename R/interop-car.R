@@ -14,6 +14,7 @@
 #'
 #' `influencePlot()` and `outlierTest()` have lme4's residuals, which are our [rstandard()], see
 #' [leverage].
+#' @return What the functions of car give for other models.
 #' @references Fox, J. (2016) *Applied Regression Analysis and Generalized Linear Models*, 3rd ed.,
 #'   Sage, section 9.1. Fox, J. and Monette, G. (1992) Generalized collinearity diagnostics.
 #'   *Journal of the American Statistical Association* 87, 178-183.

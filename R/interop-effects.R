@@ -6,6 +6,7 @@
 #' with the fit. Effects of a rank-deficient fit are an error, as for lmer fits; emmeans has those
 #' that can be estimated.
 #' @name rlmm-effects
+#' @return Objects of class `eff` or `efflist`, as the package effects gives them.
 #' @examplesIf requireNamespace("effects", quietly = TRUE)
 #' fit <- rlmm(Weight ~ Evit + poly(Time, 2) + (1 | Pig), dietox)
 #' effects::Effect("Evit", fit)

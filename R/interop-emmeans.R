@@ -14,6 +14,7 @@
 #' The grid is made from the variables kept with the fit, wherever it was made; data that have
 #' changed since do not matter. Contrasts that a rank-deficient fit cannot estimate are `nonEst`.
 #' @name rlmm-emmeans
+#' @return Objects of class `emmGrid`, as emmeans gives them.
 #' @examplesIf requireNamespace("emmeans", quietly = TRUE)
 #' fit <- rlmm(Weight ~ Evit * Time + (Time | Pig), dietox)
 #' emmeans::emmeans(fit, "Evit", at = list(Time = 6))

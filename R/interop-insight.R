@@ -20,6 +20,7 @@
 #' Functions that accept a fixed list of classes only, such as `compare_performance()`, get the fit
 #' as an object of lme4 made by [as_merMod()], for which lme4 must be installed.
 #' @name rlmm-insight
+#' @return What insight's functions give for other mixed models.
 #' @examplesIf requireNamespace("insight", quietly = TRUE)
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' insight::find_formula(fit)

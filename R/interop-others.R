@@ -5,8 +5,9 @@
 #'
 #' * **marginaleffects**: `get_coef()`, `set_coef()`, `get_vcov()` and `get_predict()`. `vcov` may
 #'   be `TRUE`, `FALSE`, a matrix, a function, `"satterthwaite"` or `"kenward-roger"`. Predictions
-#'   obey `set_coef()`; `re.form` and `allow.new.levels` are handed to [predict()][predict.rlmm()]. When
-#'   marginaleffects is loaded, the class is added to its option `marginaleffects_model_classes`.
+#'   obey `set_coef()`; `re.form` and `allow.new.levels` are handed to [predict()][predict.rlmm()].
+#'   When marginaleffects is loaded, the class is added to its option
+#'   `marginaleffects_model_classes`.
 #' * **MuMIn**: `r.squaredGLMM()`, `getAllTerms()`, `coeffs()` and `coefTable()`; `dredge()` and
 #'   `AICc()` need `logLik()`, `nobs()`, `update()` and `formula()` besides.
 #' * **DHARMa**: `getSimulations()`, `getRefit()`, `getFixedEffects()` and `getFitted()`.

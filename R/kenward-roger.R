@@ -21,8 +21,8 @@ kenward_roger_tests <- function(object) {
   joint <- function(L, rhs) {
     moments <- kenward_roger_moments(whitened_contrasts(object, L), pieces)
     found <- kenward_roger_scale(moments[[1L]], moments[[2L]], nrow(L))
-    F <- wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
-    f_test(F, nrow(L), found$df, found$scale)
+    statistic <- wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
+    f_test(statistic, nrow(L), found$df, found$scale)
   }
   list(method = "Kenward-Roger's method", vcov = covariance, df = df, joint = joint)
 }

@@ -33,9 +33,9 @@ without_each_group <- function(object, parts, rows) {
   changes <- lapply(rows[!large], function(I) {
     g <- deleted_rows_solution(parts, by_row, I)
     if (is.null(g)) return(rep(NA_real_, 2L * p + 2L))
-    F <- parts$F[I, , drop = FALSE]
-    spread <- (diag(p) + crossprod(F, g[, -1L, drop = FALSE])) %*% t(RX_inverse)
-    c(-RX_inverse %*% crossprod(F, g[, 1L]), colSums(t(RX_inverse) * spread),
+    fixed <- parts$F[I, , drop = FALSE]
+    spread <- (diag(p) + crossprod(fixed, g[, -1L, drop = FALSE])) %*% t(RX_inverse)
+    c(-RX_inverse %*% crossprod(fixed, g[, 1L]), colSums(t(RX_inverse) * spread),
       sum(parts$r[I] * g[, 1L]), sum(parts$root_w[I] > 0))
   })
   out <- matrix(NA_real_, length(rows), 2L * p + 2L)

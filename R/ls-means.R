@@ -22,6 +22,12 @@
 #' offset does not count. P values are not adjusted for the number of comparisons; `emmeans` itself
 #' does that, and more. Means that cannot be estimated, because of empty cells, are `NA`, with a
 #' warning of class `rlmm_not_estimable`.
+#' @section Errors:
+#' `rlmm_no_method` without the package emmeans, `rlmm_bad_argument` for a `which` that is no term
+#' of factors.
+#' @references Searle, S. R., Speed, F. M. and Milliken, G. A. (1980) Population marginal means in
+#'   the linear model: an alternative to least squares means. *The American Statistician* 34,
+#'   216-221.
 #' @examplesIf requireNamespace("emmeans", quietly = TRUE)
 #' fit <- rlmm(Weight ~ Cu * Evit + Time + (1 | Pig), dietox)
 #' ls_means(fit, "Cu")

@@ -12,10 +12,17 @@
 #' * `gradient`, `hessian`: derivatives of the criterion by theta at the estimates;
 #' * `certificate`: `certified`, the Newton decrement, the smallest eigenvalues, the conditions on
 #'   the boundary by term, and `text`, which says it in words;
-#' * `factorisation`: the grouping factor that is eliminated level by level (`leading`), the `kind` of
-#'   matrix chosen for the random effects that remain, how many there are of both, the predicted
+#' * `factorisation`: the grouping factor that is eliminated level by level (`leading`), the `kind`
+#'   of matrix chosen for the random effects that remain, how many there are of both, the predicted
 #'   `operations` of one evaluation, the operations and bytes of the matrix alone, and `threads`;
 #' * `messages`: what the user was told.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
+#' @references Nocedal, J. and Wright, S. J. (2006) *Numerical Optimization*, 2nd ed., Springer,
+#'   chapter 4 (trust regions).
+#'
+#' Boyd, S. and Vandenberghe, L. (2004) *Convex Optimization*, Cambridge University Press, section
+#' 9.5 (the Newton decrement).
+#' @seealso [isSingular()] for singular fits, [multistart()] for searches from other starts.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' optinfo(fit)

@@ -14,6 +14,9 @@
 #' @param data The data of the fit, where they are no longer to be found.
 #' @param ... Handed to [lattice::xyplot()].
 #' @return A `trellis` object.
+#' @section Errors:
+#' `rlmm_unknown_name` where `variable` or `group` is not of the model, `rlmm_missing_variable`
+#' where the data of the fit are not to be found.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' plot_effect(fit)

@@ -16,6 +16,7 @@
 #' A group's own estimates are least squares within the group, after the fixed effects and the
 #' other random effects of the fit are taken away. Groups that do not determine their
 #' estimates are left out.
+#' @section Errors: `rlmm_unknown_name` where the model has no such term or column.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' plot_shrinkage(fit)

@@ -17,6 +17,9 @@
 #' @param data Not used; it belongs to lattice's generic.
 #' @param ... Handed to lattice.
 #' @return A `trellis` object, drawn when printed. `qqmath()` gives the picture `"qq"`.
+#' @section Errors:
+#' `rlmm_bad_argument` for a `form` or `id` that cannot be one, `rlmm_evaluation` where a formula
+#' cannot be evaluated.
 #' @seealso [plot_effect()], [plot_shrinkage()], [plot.rlmm_ranef()], [plot.rlmm_influence()];
 #'   [autoplot.rlmm()] for the same pictures by ggplot2.
 #' @examples

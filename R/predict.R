@@ -42,6 +42,12 @@
 #' `rlmm_missing_group` for `NA` in a grouping factor; `rlmm_re_form` when `re.form` names a
 #' grouping factor or a column that the model does not have; `rlmm_newdata`,
 #' `rlmm_newparams` and `rlmm_bad_argument` for the others.
+#' @references
+#' Henderson, C. R. (1975) Best linear unbiased estimation and prediction under a selection model.
+#' *Biometrics* 31, 423-447.
+#'
+#' McLean, R. A., Sanders, W. L. and Stroup, W. W. (1991) A unified approach to mixed linear
+#' models. *The American Statistician* 45, 54-64.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' new <- data.frame(Days = 10, Subject = c("308", "309"))

@@ -93,6 +93,8 @@ print_dropped <- function(dropped) {
 # Only what a reader must know: messages of the search, and a missing certificate.
 print_findings <- function(optinfo) {
   certificate <- optinfo$certificate
-  if (isFALSE(certificate$certified)) cat("Not certified as an optimum:", certificate$text, "\n")
+  if (isFALSE(certificate$certified)) {
+    cat("Not certified as an optimum: ", doubt_text(certificate), "\n", sep = "")
+  }
   for (text in optinfo$messages) cat(text, "\n", sep = "")
 }

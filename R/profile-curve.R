@@ -44,8 +44,8 @@ end_of_range <- function(curve, side) {
   if (curve$kind %in% c("sigma", "log_sigma", "sigma2")) -Inf else range(curve$at)[side]
 }
 
-# Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values differ
-# in sign.
+# Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values
+# differ in sign.
 first_root <- function(y, m) {
   rise <- y[2L] - y[1L]
   roots <- polyroot(c(y[1L], m[1L], 3 * rise - 2 * m[1L] - m[2L], m[1L] + m[2L] - 2 * rise))
@@ -66,9 +66,9 @@ limits_of_curves <- function(curves, zeta) {
   dimnames(limits) <- list(names(curves), percent_names(stats::pnorm(zeta)))
   short <- rownames(limits)[is.na(limits[, 1L]) | is.na(limits[, 2L])]
   if (length(short)) {
-    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before zeta ",
-      "reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', or a ",
-      "larger 'maxpts'"), column = short[1L])
+    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before ",
+      "zeta reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', ",
+      "or a larger 'maxpts'"), column = short[1L])
   }
   limits
 }

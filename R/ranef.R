@@ -18,6 +18,7 @@
 #'   lme4's. `as.data.frame()` gives columns `grpvar`, `term`, `grp`, `condval` and `condsd`, `grp`
 #'   ordered by the size of the factor's first effect. The classes are ours and lme4's `ranef.mer`
 #'   and `coef.mer`.
+#' @section Errors: `rlmm_unknown_name` where `whichel` is no grouping factor of the model.
 #' @references Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using
 #'   lme4. Journal of Statistical Software 67(1), equations 56 to 58.
 #' @examples

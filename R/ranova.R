@@ -10,18 +10,20 @@
 #' @return A data frame of class `anova` in lmerTest's layout: a row for the model, and one for each
 #'   smaller one with columns `npar`, `logLik`, `AIC`, `LRT`, `Df` and `Pr(>Chisq)`, and
 #'   `Pr(>mixture)` beside it. Attribute `formulae` has the formulas of the smaller models. Criteria
-#'   are those of the fit: REML criteria of a REML fit, which are comparable as the fixed effects are
-#'   the same.
+#'   are those of the fit: REML criteria of a REML fit, which are comparable as the fixed effects
+#'   are the same.
 #' @details
-#' `(x | g)` is reduced to `(1 | g)`, `(a + b | g)` to `(b | g)` and to `(a | g)`, `(0 + f | g)` with
-#' a factor f to `(1 | g)`; effects that are part of an interaction on the left side stay. A term
-#' with nothing left goes. Of uncorrelated effects, `(x || g)`, one at a time goes. Without its last
-#' term the model is the linear one, and its criterion that of [stats::logLik()] of an [lm()] fit.
+#' `(x | g)` is reduced to `(1 | g)`, `(a + b | g)` to `(b | g)` and to `(a | g)`, `(0 + f | g)`
+#' with a factor f to `(1 | g)`; effects that are part of an interaction on the left side stay. A
+#' term with nothing left goes. Of uncorrelated effects, `(x || g)`, one at a time goes. Without its
+#' last term the model is the linear one, and its criterion that of [stats::logLik()] of an [lm()]
+#' fit.
 #'
 #' A variance of zero lies on the boundary, and `Pr(>Chisq)` is too large, up to twice.
 #' `Pr(>mixture)` refers to the 50:50 mixture of chi-squared distributions with `Df` - 1 and `Df`
 #' degrees of freedom where exactly one variance, with its covariances, is left out (Self and Liang
 #' 1987; Stram and Lee 1994), and is `NA` elsewhere or where the smaller model is singular itself.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @references See [anova.rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)

@@ -20,6 +20,7 @@
 #'   Where knitr runs, `report_tables(fit)` as the value of a chunk becomes tables in the format of
 #'   the document, by `knitr::kable()`. `xtable()` of a fit gives an object of class `xtable`, to
 #'   be printed by that package.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' cat(strwrap(report_text(fit)), sep = "\n")

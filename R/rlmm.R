@@ -1,7 +1,8 @@
 #' Fit a linear mixed model
 #'
-#' Fits a linear mixed-effects model by restricted maximum likelihood or maximum likelihood.
-#' Formulas and arguments are those of `lme4::lmer()`.
+#' Fits a linear mixed-effects model by restricted maximum likelihood or maximum likelihood: a
+#' regression for data in groups, in which coefficients vary from group to group. Formulas and
+#' arguments are those of `lme4::lmer()`.
 #'
 #' @param formula A two-sided formula, or a string with one. The right side has the fixed effects,
 #'   as in [lm()], and random-effects terms, see below.
@@ -27,6 +28,35 @@
 #' @param devFunOnly Give the function to be minimised instead of a fit? See [rlmm_devfun()].
 #' @param ... Nothing: any other argument is an error.
 #'
+#' @details
+#' The model is y = X beta + Z b + offset + e. The fixed effects beta are the coefficients of the
+#' average group. The random effects b, the deviations of the groups from it, are normal with mean
+#' zero; the standard deviations and correlations of each term's effects are estimated. The
+#' residuals e are independent and normal with variance sigma^2, divided by the weight.
+#'
+#' The steps of an analysis, each with its function:
+#' 1. Fit: `fit <- rlmm(y ~ x + (x | g), data)`. The terms in parentheses are explained below.
+#' 2. Check: was an optimum found ([optinfo()], a warning otherwise), is it singular
+#'    ([isSingular()], a message when it is); residuals by `plot(fit)` and `plot(fit, which =
+#'    "qq")`, see [plot.rlmm()]; random effects by `dotplot(ranef(fit))`; the groups on which the
+#'    result rests by [influence.rlmm()].
+#' 3. Look: [summary.rlmm()], [fixef()], [VarCorr()], [ranef()], [coef()], [fit_statistics()].
+#' 4. Test: [anova.rlmm()] for the terms of one model, or several models by likelihood ratio;
+#'    [contest()] for any contrast; [ranova()] for random effects.
+#' 5. Intervals: [confint.rlmm()], by profile likelihood, Wald, or [bootMer()].
+#' 6. Predict: [predict.rlmm()] with intervals, [plot_effect()].
+#' 7. Report: [report_text()], [report_tables()].
+#'
+#' `?"rlmm-package"` has a list of all functions by task; `vignette("rlmm")` does the whole with
+#' data.
+#'
+#' @section REML or maximum likelihood:
+#' Restricted maximum likelihood takes account of the degrees of freedom that the fixed effects use
+#' up; its estimates of variances are less biased, and it is what degrees of freedom by
+#' [rlmm-ddf] are made for. Its criterion depends on the columns of the fixed effects: REML fits
+#' can be compared, by criterion or AIC, if their fixed effects are the same. Models with different
+#' fixed effects are compared by maximum likelihood; [anova.rlmm()] refits them by itself.
+#'
 #' @section Random-effects terms:
 #' `(x | g)` has an intercept and a slope for `x` for each level of `g`, with any covariance between
 #' them. The left side is anything that [model.matrix()] understands: `(1 | g)`, `(0 + x | g)`,
@@ -37,6 +67,27 @@
 #' * `(1 | a/b)` is `(1 | b:a) + (1 | a)`, for `b` nested in `a`; `(1 | a/b/c)` goes one level
 #'   further.
 #' * `(1 | a*b)` is `(1 | a) + (1 | b) + (1 | a:b)`, and `(1 | a + b)` the first two of them.
+#'
+#' An intercept is implied on the left side, as in every formula, and `0 +` leaves it out. Several
+#' terms are added: `(1 | a) + (1 | b)` for crossed factors. As a rule a variable with a random
+#' slope has a fixed effect, too, since random effects have mean zero. A variance between groups is
+#' estimated from the groups: a factor with two or three levels is better a fixed effect.
+#'
+#' @section Certified, not certified, singular:
+#' Where the search ends, exact first and second derivatives of the criterion tell whether the point
+#' is a local optimum, also where variances are zero. `optinfo(fit)$certificate` has the result. It
+#' is local: [multistart()] searches from other starts.
+#'
+#' *Not certified* (a warning): do not use the estimates. Look at `optinfo(fit)` for why the search
+#' stopped. A larger `max_eval` in [rlmm_control()] helps where it ran out of evaluations; columns
+#' that nearly depend on each other are to be taken out of the formula.
+#'
+#' *Singular* (a message): an estimated variance is zero, or a correlation is 1 or -1, or some
+#' combination of effects has no variance. It is an optimum and no failure. The data do not show
+#' variation in that direction; often they have too few groups for it. Tests and intervals of the
+#' fixed effects remain valid as those of the model without that direction. `isSingular(fit, explain
+#' = TRUE)` names it. To simplify, take out the correlation first, `(x || g)`, then the slope; or
+#' keep the term, where the design asks for it. [rePCA()] shows how many directions vary.
 #'
 #' @section Differences from lme4:
 #' * `(f || g)` with a factor `f` has uncorrelated effects, as it says. In lme4 they are correlated.
@@ -57,27 +108,64 @@
 #' * `dropped`: redundant columns of the fixed effects' model matrix;
 #' * `optinfo`: the record of the search; `log`: timings; `version`, `control`.
 #'
-#' It holds nothing but R data and can be saved. Use the usual functions to look into it:
-#' `summary()`, `fixef()`, `ranef()`, `VarCorr()`, `vcov()`, `predict()`, `anova()`, `plot()`.
+#' It holds nothing but R data and can be saved with [saveRDS()]. The functions named above ask it
+#' for what is needed; its components may change, their results will not. With `devFunOnly`, a
+#' function of theta.
 #' @section Conditions:
 #' Redundant columns of the fixed effects are dropped with a message (class `rlmm_rank_deficient`).
 #' A singular fit is a message (`rlmm_singular`) that names the term and the direction without
 #' variance; an optimum that is not certified is a warning (`rlmm_not_certified`), and so are
 #' columns of a random-effects term that depend on each other (`rlmm_dependent_effects`), whose
-#' variances the data do not tell apart. Errors are listed in [rlmm-conditions].
+#' variances the data do not tell apart. All are kept in the fit, see [fit_log()]. Errors have class
+#' `rlmm_error`, a class for their kind, and name the term, column or level at fault: see
+#' [rlmm-conditions].
 #' @references
 #' Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015) Fitting linear mixed-effects models
 #' using lme4. *Journal of Statistical Software* 67(1), 1-48. \doi{10.18637/jss.v067.i01}
+#' The criterion is their equation 35 (deviance) and 42 (REML).
+#'
+#' Gilmour, A. R., Thompson, R. and Cullis, B. R. (1995) Average information REML: an efficient
+#' algorithm for variance parameter estimation in linear mixed models. *Biometrics* 51, 1440-1450.
+#'
+#' Nocedal, J. and Wright, S. J. (2006) *Numerical Optimization*, 2nd ed., Springer, chapter 4: the
+#' search, a trust-region Newton method.
 #' @seealso [rlmm_control()], [rlmm_frame()] for a fit in steps, [rlmm-lme4] for users of lme4.
 #' @examples
+#' # fit
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+#'
+#' # check
+#' optinfo(fit)
+#' isSingular(fit)
+#' plot(fit)
+#' plot(fit, which = "qq")
+#'
+#' # look
 #' summary(fit)
+#' head(ranef(fit)$Subject)
+#' head(coef(fit)$Subject)
+#'
+#' # test
+#' anova(fit)
+#' anova(rlmm(Reaction ~ Days + (1 | Subject), sleepstudy), fit)
+#' contest(fit, c("(Intercept)" = 1, Days = 9), joint = FALSE)
+#'
+#' # intervals, predictions
+#' confint(fit)
+#' predict(fit, data.frame(Days = 10, Subject = "308"), interval = "prediction")
+#'
+#' # report
+#' cat(strwrap(report_text(fit)), sep = "\n")
 #'
 #' # uncorrelated intercepts and slopes, by maximum likelihood
 #' rlmm(Reaction ~ Days + (Days || Subject), sleepstudy, REML = FALSE)
 #'
 #' # rows can be weighted, and left out
 #' rlmm(Reaction ~ Days + (1 | Subject), sleepstudy, subset = Days > 1, weights = 1 / (1 + Days))
+#'
+#' # a singular fit
+#' nothing <- rlmm(Reaction ~ Days + (Days | Subject) + (1 | Days), sleepstudy)
+#' isSingular(nothing, explain = TRUE)
 #' @export
 rlmm <- function(formula, data, REML = TRUE, control = rlmm_control(), start = NULL, verbose = 0L,
                  subset, weights, na.action, offset, contrasts = NULL, devFunOnly = FALSE, ...) {

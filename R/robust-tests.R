@@ -84,8 +84,8 @@ hotelling <- function(L, rhs, beta, covariance, moments) {
     warn_rlmm("ddf", paste("there are too few clusters for a joint test of", q, "contrasts"))
     return(f_test(NA_real_, q, NA_real_))
   }
-  F <- wald_statistic(L, rhs, beta, covariance) / q
-  f_test(F, q, eta - q + 1, (eta - q + 1) / eta)
+  statistic <- wald_statistic(L, rhs, beta, covariance) / q
+  f_test(statistic, q, eta - q + 1, (eta - q + 1) / eta)
 }
 
 wishart_df <- function(L, moments) {

@@ -7,6 +7,9 @@
 #' @param ... Handed to the methods.
 #' @return A list of matrices by term: each row is a contrast of the coefficients that is zero under
 #'   the hypothesis. An error of class `rlmm_no_method` where the object has none.
+#' @section Errors:
+#' `rlmm_no_method` for an object without hypotheses, or for `fractions = TRUE` without the package
+#' MASS.
 #' @examples
 #' fit <- rlmm(Weight ~ Cu * Time + (1 | Pig), dietox)
 #' show_tests(anova(fit))

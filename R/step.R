@@ -14,10 +14,10 @@
 #' @param x What `step()` gives.
 #' @param digits Number of significant digits.
 #' @param ... Handed to the methods.
-#' @return A list of class `rlmm_step` with data frames `random` (as of [ranova()]) and `fixed` (as of
-#'   [drop1()][drop1.rlmm()] with `ddf`), whose column `Eliminated` says when a term was left out,
-#'   and is 0 for those that stay. `get_model()` gives the model that was found. It is one by [lm()]
-#'   where no random-effects term was left.
+#' @return A list of class `rlmm_step` with data frames `random` (as of [ranova()]) and `fixed` (as
+#'   of [drop1()][drop1.rlmm()] with `ddf`), whose column `Eliminated` says when a term was left
+#'   out, and is 0 for those that stay. `get_model()` gives the model that was found. It is one by
+#'   [lm()] where no random-effects term was left.
 #' @details
 #' Random-effects terms are tested by [ranova()] with `reduce.terms = TRUE`, terms of the fixed
 #' effects by the F tests of [drop1()][drop1.rlmm()]; terms that an interaction contains stay until
@@ -27,6 +27,10 @@
 #' [stats::step()] is no generic function. This one is, as lmerTest's is: models of lmerTest are
 #' handed to it, and all others to [stats::step()]. Where that, or lmerTest, is attached last, write
 #' `rlmm::step()`.
+#' @section Errors: `rlmm_bad_argument` for `ddf = "none"`.
+#' @references Kuznetsova, A., Brockhoff, P. B. and Christensen, R. H. B. (2017) lmerTest package:
+#'   tests in linear mixed effects models. *Journal of Statistical Software* 82(13), 1-26.
+#'   \doi{10.18637/jss.v082.i13}
 #' @examples
 #' d <- transform(dietox, noise = sin(seq_along(Weight)))
 #' found <- step(rlmm(Weight ~ Time * Cu + noise + (Time | Pig), d))

@@ -25,6 +25,11 @@
 #'   `ddf = "none"`), `ddf`, `sigma`, `vcov` (that of the tests), `varcor`, `AICtab`, `logLik`,
 #'   `ngrps`, `nobs`, `residuals` (scaled), `devcomp`, `isLmer`, `useScale`, `family`, `link`,
 #'   `fitMsgs`, `optinfo`, `dropped`, `correlation` and, on request, `group_sizes`.
+#' @references The degrees of freedom: see [rlmm-ddf]. The layout:
+#'
+#' Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015) Fitting linear mixed-effects models
+#' using lme4. *Journal of Statistical Software* 67(1), 1-48, section 5.2.
+#' \doi{10.18637/jss.v067.i01}
 #' @seealso [contest()] for other hypotheses, [anova.rlmm()] for terms.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)

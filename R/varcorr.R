@@ -18,6 +18,10 @@
 #'   `g` and `g.1`. The classes are `rlmm_varcorr` and lme4's `VarCorr.merMod`, so that functions
 #'   made for lme4 accept it. The data frame has the columns `grp`, `var1`, `var2`, `vcov` and
 #'   `sdcor`.
+#' @references
+#' Bates, D., Maechler, M., Bolker, B. and Walker, S. (2015) Fitting linear mixed-effects models
+#' using lme4. *Journal of Statistical Software* 67(1), 1-48, section 2.
+#' \doi{10.18637/jss.v067.i01}
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' VarCorr(fit)

@@ -10,6 +10,7 @@
 #'   `proportion`. The variance of a term with slopes is the mean over the rows of z'Sigma z, that
 #'   of the fixed part its variance over the rows.
 #' @inherit fit_statistics references
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' variance_partition(fit)

@@ -25,6 +25,7 @@
 #'
 #' Some programs print standard errors of variances that are divided by sigma, and not those of the
 #' variances themselves.
+#' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
 #' @references Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using
 #'   lme4. Journal of Statistical Software 67(1), section 3.
 #' @seealso [intervals.rlmm()]; [vcov.rlmm()] for the fixed effects.

@@ -1,7 +1,9 @@
 # Intervals from bootstrap samples: those of the boot package, and two kinds more.
 
 sleep_boot <- function() {
-  if (is.null(shared$sleep_boot)) shared$sleep_boot <- bootMer(our_fit("slope"), nsim = 999, seed = 7)
+  if (is.null(shared$sleep_boot)) {
+    shared$sleep_boot <- bootMer(our_fit("slope"), nsim = 999, seed = 7)
+  }
   shared$sleep_boot
 }
 

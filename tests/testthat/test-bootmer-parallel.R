@@ -54,7 +54,8 @@ test_that("set.seed() governs, and R's generator goes on", {
 test_that("random numbers in FUN depend on the seed alone", {
   fit <- our_fit("slope")
   noise <- function(m) sigma(m) + rnorm(1)
-  expect_identical(bootMer(fit, noise, nsim = 9, seed = 1)$t, bootMer(fit, noise, nsim = 9, seed = 1)$t)
+  again <- bootMer(fit, noise, nsim = 9, seed = 1)$t
+  expect_identical(bootMer(fit, noise, nsim = 9, seed = 1)$t, again)
   draws <- bootMer(fit, function(m) runif(1), nsim = 200, seed = 1)$t
   expect_equal(length(unique(draws)), 200)
 })
@@ -65,7 +66,8 @@ test_that("another process finds the same", {
   file <- tempfile(fileext = ".rds")
   on.exit(unlink(file))
   saveRDS(fit, file)
-  out <- run_in_new_session(c("suppressMessages(library(rlmm))", paste0("fit <- readRDS(", deparse(file), ")"),
+  out <- run_in_new_session(c("suppressMessages(library(rlmm))",
+    paste0("fit <- readRDS(", deparse(file), ")"),
     "b <- bootMer(fit, nsim = 20, seed = 11)", "cat(format(b$t, digits = 17), sep = '\\n')"))
   expect_identical(as.numeric(out), as.vector(bootMer(fit, nsim = 20, seed = 11)$t))
 })
@@ -108,7 +110,8 @@ test_that("forks and clusters of the parallel package give the local result", {
   cluster <- parallel::makePSOCKcluster(2)
   on.exit(parallel::stopCluster(cluster))
   parallel::clusterCall(cluster, eval, bquote(.libPaths(.(.libPaths()))), globalenv())
-  expect_identical(bootMer(fit, fixef, nsim = 12, seed = 2, parallel = "snow", cl = cluster)$t, local)
+  there <- bootMer(fit, fixef, nsim = 12, seed = 2, parallel = "snow", cl = cluster)$t
+  expect_identical(there, local)
   expect_identical(bootMer(fit, fixef, nsim = 12, seed = 2, parallel = "snow", ncpus = 2)$t, local)
   skip_on_os("windows")
   expect_identical(bootMer(fit, fixef, nsim = 12, seed = 2, parallel = "multicore", ncpus = 2)$t,
@@ -170,14 +173,16 @@ test_that("an interrupt returns the samples that are complete", {
   skip_on_os("windows")
   skip_if_not(installed())
   out <- run_in_new_session(c(
-    "suppressMessages(library(rlmm))", "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
+    "suppressMessages(library(rlmm))",
+    "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
     "calls <- 0",
     "stop_at <- function(m) {",
     "  calls <<- calls + 1",
     "  if (calls == 30) { tools::pskill(Sys.getpid(), tools::SIGINT); Sys.sleep(5) }",
     "  fixef(m)",
     "}",
-    "b <- withCallingHandlers(bootMer(fit, stop_at, nsim = 500, seed = 1), rlmm_bootstrap = function(w) {",
+    "b <- withCallingHandlers(bootMer(fit, stop_at, nsim = 500, seed = 1),",
+    "  rlmm_bootstrap = function(w) {",
     "  cat(conditionMessage(w), '\\n')", "  invokeRestart('muffleWarning')", "})",
     "all <- bootMer(fit, fixef, nsim = b$R, seed = 1)",
     "cat(b$R, nrow(b$t), identical(b$t, all$t), '\\n')"

@@ -1,4 +1,5 @@
-# Degrees of freedom where they are hard: other units, weights, boundaries, rank, size, saddle points.
+# Degrees of freedom where they are hard: other units, weights, boundaries, rank, size, saddle
+# points.
 
 all_df <- function(fit, ddf = "Satterthwaite") {
   suppressWarnings(contrast_df(fit, diag(length(fixef(fit))), ddf))
@@ -30,7 +31,8 @@ reference_df <- function(fit, l) {
       (tcrossprod(Z %*% as.matrix(sparse_Lambda(moved))) + diag(1 / weights(fit)))
     R <- chol(V)
     WX <- backsolve(R, X, transpose = TRUE)
-    list(R = R, XVX = crossprod(WX), rss = sum(qr.resid(qr(WX), backsolve(R, y, transpose = TRUE))^2))
+    residuals <- qr.resid(qr(WX), backsolve(R, y, transpose = TRUE))
+    list(R = R, XVX = crossprod(WX), rss = sum(residuals^2))
   }
   criterion <- function(par) {
     p <- pieces(par)

@@ -85,7 +85,8 @@ test_that("F tests are lmerTest's", {
 
 test_that("F tests do not depend on contrasts, and take a scope and a covariance", {
   d <- model_data("cake")
-  fits <- lapply(list(NULL, list(recipe = "contr.sum", temperature = "contr.helmert")), function(own) {
+  codings <- list(NULL, list(recipe = "contr.sum", temperature = "contr.helmert"))
+  fits <- lapply(codings, function(own) {
     rlmm(angle ~ recipe + temperature + (1 | recipe:replicate), d, contrasts = own)
   })
   expect_equal(drop1(fits[[1]], test = "F")[["F value"]], drop1(fits[[2]], test = "F")[["F value"]])

@@ -49,8 +49,8 @@ fit_in_function <- function(ballast = NULL) {
 test_that("the fields are the documented ones", {
   fit <- slope_fit()
   expect_s3_class(fit, "rlmm", exact = TRUE)
-  expect_named(fit, c("call", "formula", "frame", "raw", "contrasts", "random", "theta", "beta", "u",
-    "sigma", "RX", "REML", "criterion", "dropped", "cmp", "dims", "optinfo", "log", "version",
+  expect_named(fit, c("call", "formula", "frame", "raw", "contrasts", "random", "theta", "beta",
+    "u", "sigma", "RX", "REML", "criterion", "dropped", "cmp", "dims", "optinfo", "log", "version",
     "control"))
   expect_named(fit$random[[1]], c("group", "name", "columns", "levels", "kind", "factor",
     "call", "contrasts"), ignore.order = TRUE)

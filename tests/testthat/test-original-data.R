@@ -2,7 +2,8 @@ test_that("variables that are in calls only are kept, for the rows of the fit", 
   d <- method_data()
   d$z[3] <- NA
   scale_of <- 2
-  fit <- rlmm(log(Reaction) ~ poly(Days, scale_of) + z + (1 | factor(Subject)), d, subset = h != "a")
+  fit <- rlmm(log(Reaction) ~ poly(Days, scale_of) + z + (1 | factor(Subject)), d,
+    subset = h != "a")
   rows <- which(d$h != "a" & !is.na(d$z))
   expect_named(fit$raw, c("Reaction", "Days", "Subject"))
   expect_equal(original_data(fit), d[rows, c("Reaction", "Days", "z", "Subject")],

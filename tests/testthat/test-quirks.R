@@ -12,8 +12,8 @@ quirk_data <- function() {
   d
 }
 
-# A message of lme4: the call that gives it, our class, and what our text must name. Where lme4 gives
-# a warning because of its search, ours must have nothing to say (class "").
+# A message of lme4: the call that gives it, our class, and what our text must name. Where lme4
+# gives a warning because of its search, ours must have nothing to say (class "").
 messages <- list(
   list("boundary (singular) fit", quote(rlmm(Yield ~ 1 + (1 | Batch), lme4::Dyestuff2)),
     "rlmm_singular", "1 | Batch"),

@@ -18,10 +18,12 @@ test_that("a hundred responses have the criterion and the estimates of single fi
   for (j in c(1, 50, 100)) {
     d <- method_data()
     d$y <- Y[, j]
-    one <- suppressMessages(rlmm(y ~ Days + z + (1 | Subject) + (0 + Days + z | Subject) + (1 | h), d))
+    one <- suppressMessages(
+      rlmm(y ~ Days + z + (1 | Subject) + (0 + Days + z | Subject) + (1 | h), d))
     expect_equal(table$criterion[j], one$criterion, tolerance = 1e-12)
     expect_equal(many$theta[j, ], one$theta, tolerance = 1e-9, ignore_attr = TRUE)
-    expect_equal(many$singular[j, ], setNames(vapply(c("Subject", "Subject.1", "h"), function(name) {
+    terms <- c("Subject", "Subject.1", "h")
+    expect_equal(many$singular[j, ], setNames(vapply(terms, function(name) {
       any(grepl(switch(name, Subject = "(1 | Subject)", Subject.1 = "(0 + Days + z | Subject)",
         "(1 | h)"), one$optinfo$messages, fixed = TRUE))
     }, NA), c("Subject", "Subject.1", "h")))

@@ -19,3 +19,15 @@ test_that("no name is defined twice", {
   expect_gt(length(names), 100)
   expect_equal(names[duplicated(names)], character())
 })
+
+# Capitals are for the field's names (RX, Lambda, logLik); words are joined by underscores. Names
+# that users see, and methods, follow the generic functions and packages that they belong to.
+test_that("internal functions are named in snake case", {
+  files <- setdiff(source_files(), test_path("..", "..", "R", "extendr-wrappers.R"))
+  skip_if(length(files) == 0, "the sources are not here")
+  names <- unlist(lapply(files, defined_names))
+  internal <- setdiff(names[!grepl(".", names, fixed = TRUE)], getNamespaceExports("rlmm"))
+  expect_gt(length(internal), 100)
+  plain <- gsub("merMod|logLik", "", internal)
+  expect_equal(internal[grepl("[a-z][A-Z]", plain)], character())
+})

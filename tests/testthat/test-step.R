@@ -59,7 +59,8 @@ test_that("without random effects the model is that of lm()", {
   linear <- drop1(lm(noise ~ Cu + u, d, weights = w), test = "F")
   expect_equal(attr(found, "drop1")[["F value"]][1], drop1(model, test = "F")[["F value"]][2])
   expect_true(all(found$fixed$Eliminated[found$fixed[["Pr(>F)"]] > 0.05] > 0))
-  expect_equal(max(found$fixed[["Pr(>F)"]]), max(linear[["Pr(>F)"]], na.rm = TRUE), tolerance = 1e-6)
+  expect_equal(max(found$fixed[["Pr(>F)"]]), max(linear[["Pr(>F)"]], na.rm = TRUE),
+    tolerance = 1e-6)
 })
 
 test_that("terms can be kept, and either part left alone", {

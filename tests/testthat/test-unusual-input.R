@@ -198,7 +198,8 @@ test_that("devFunOnly, start and verbose", {
   from <- function(start) rlmm(Reaction ~ Days + (Days | Subject), d, start = start)
   expect_same_fit(from(slope$theta), slope)
   expect_same_fit(from(list(theta = c(1, 0, 1))), slope)
-  expect_output(rlmm(Reaction ~ Days + (Days | Subject), d, verbose = 1), "evaluation +5: criterion 1743")
+  expect_output(rlmm(Reaction ~ Days + (Days | Subject), d, verbose = 1),
+    "evaluation +5: criterion 1743")
 })
 
 test_that("the steps together are rlmm()", {

@@ -1,0 +1,10 @@
+test_that("citation() names the package with its version, and the paper of the method", {
+  entries <- utils::citation("rlmm")
+  expect_length(entries, 2)
+  version <- as.character(utils::packageVersion("rlmm"))
+  text <- paste(utils::capture.output(print(entries)), collapse = " ")
+  expect_match(text, version, fixed = TRUE)
+  expect_match(text, "10.18637/jss.v067.i01", fixed = TRUE)
+  expect_match(entries[[1]]$year, "^20[0-9]{2}$")
+  expect_match(paste(format(entries, style = "bibtex"), collapse = " "), "@Manual", fixed = TRUE)
+})
