@@ -9,7 +9,7 @@
 #' @param conf,levels Levels of the intervals or regions, and the same on the scale of zeta.
 #' @param absVal Show the absolute value of zeta? Then the intervals are horizontal lines.
 #' @param scales Handed to lattice, over our own.
-#' @param which Which of the profiled parameters: numbers or names.
+#' @param which Which of the profiled parameters: numbers, names, `"theta_"` or `"beta_"`.
 #' @param npts Number of points of a density.
 #' @param upper The densities go from the quantile of `1 - upper` to that of `upper`.
 #' @param level Level of the interval that `plot()` shows.
