@@ -54,7 +54,7 @@ xyplot.rlmm_profile <- function(x, data = NULL, levels = sqrt(stats::qchisq(conf
     lattice::panel.lines(x, y, col = INK, lwd = 1.5)
   }
   draw_curves(zeta ~ value | par, points, list(panel = panel,
-    ylab = if (absVal) expression(abs(zeta)) else expression(zeta)), scales, ...)
+    ylab = list(if (absVal) expression(abs(zeta)) else expression(zeta), rot = 0)), scales, ...)
 }
 
 #' @importFrom lattice xyplot
