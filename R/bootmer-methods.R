@@ -85,13 +85,17 @@ plot.rlmm_boot <- function(x, parm = NULL, level = 0.95, type = "perc", ...) {
   draw(lattice::histogram, list(~ value | name, data = data[is.finite(data$value), ],
     as.table = TRUE, xlab = NULL, ylab = NULL, breaks = NULL, nint = bins_for(nrow(x$t)),
     type = "density", between = list(x = 0.5, y = 0.5),
-    scales = list(x = list(relation = "free"), y = list(relation = "free", draw = FALSE)),
-    par.settings = plot_theme(), par.strip.text = list(cex = 0.85, lines = 1.3),
+    scales = list(x = list(relation = "free", tick.number = 4),
+      y = list(relation = "free", draw = FALSE)),
+    par.settings = plot_theme(), par.strip.text = list(cex = strip_size(names), lines = 1.3),
     panel = function(x, ...) {
       panel_samples(x, estimates[[lattice::packet.number()]], limits[lattice::packet.number(), ],
         ...)
     }), ...)
 }
+
+# Smaller letters for long names, which the strip would cut off.
+strip_size <- function(names) max(0.5, min(0.85, 15 / max(nchar(names))))
 
 bins_for <- function(n) as.integer(min(60, max(8, round(2 * n^(1 / 3)))))
 

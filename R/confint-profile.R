@@ -1,7 +1,8 @@
 #' Confidence intervals from a profile
 #'
 #' @param object What [profile()] gives for a model fitted by [rlmm()].
-#' @param parm Which parameters: numbers (of those that were profiled) or names. All unless given.
+#' @param parm Which parameters: numbers (of those that were profiled), names, `"theta_"` (all of the
+#'   random effects, and sigma) or `"beta_"` (all fixed effects). All unless given.
 #' @param level Probability that an interval is to have.
 #' @param zeta The two values of zeta to use instead of the normal quantiles.
 #' @param ... Arguments of lme4's method that have no effect.
@@ -50,13 +51,20 @@ profile_curves <- function(object) {
   curves
 }
 
-# Positions of some of the curves, by number or name.
+# Positions of some of the curves: by number, by name, or all of a kind.
 chosen_curves <- function(curves, parm) {
   names <- names(curves)
-  found <- if (is.character(parm)) match(parm, names) else seq_along(names)[parm]
-  if (anyNA(found)) {
-    stop_rlmm("unknown_name", paste0("the profile has no parameter '", parm[is.na(found)][1L],
-      "'; it has ", quoted_list(names)), column = as.character(parm[is.na(found)][1L]))
+  found <- if (is.character(parm)) {
+    fixed <- vapply(curves, `[[`, "", "kind") == "beta"
+    lapply(parm, function(name) switch(name,
+      theta_ = which(!fixed), beta_ = which(fixed), which(names == name)))
+  } else {
+    as.list(seq_along(names)[parm])
   }
-  sort(unique(found))
+  missing <- lengths(found) == 0L | vapply(found, anyNA, NA)
+  if (any(missing)) {
+    stop_rlmm("unknown_name", paste0("the profile has no parameter '", parm[missing][1L],
+      "'; it has ", quoted_list(names)), column = as.character(parm[missing][1L]))
+  }
+  sort(unique(unlist(found)))
 }

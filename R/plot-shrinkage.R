@@ -9,8 +9,8 @@
 #'   the first.
 #' @param columns One or two effects of the term, names or numbers.
 #' @param ... Handed to [lattice::xyplot()].
-#' @return A `trellis` object. With two effects, an arrow for each group from its own
-#'   estimate to its mode in the plane of both; with one, an arrow on a row of its own, in the order
+#' @return A `trellis` object. With two effects, a line for each group from its own
+#'   estimate to its mode in the plane of both; with one, a line on a row of its own, in the order
 #'   of the modes. The fixed effects of the same name are added; the cross marks them.
 #' @details
 #' A group's own estimates are least squares within the group, after the fixed effects and the

@@ -9,7 +9,7 @@
 #' @param conf,levels Levels of the intervals or regions, and the same on the scale of zeta.
 #' @param absVal Show the absolute value of zeta? Then the intervals are horizontal lines.
 #' @param scales Handed to lattice, over our own.
-#' @param which Which of the profiled parameters: numbers or names.
+#' @param which Which of the profiled parameters: numbers, names, `"theta_"` or `"beta_"`.
 #' @param npts Number of points of a density.
 #' @param upper The densities go from the quantile of `1 - upper` to that of `upper`.
 #' @param level Level of the interval that `plot()` shows.
@@ -54,7 +54,7 @@ xyplot.rlmm_profile <- function(x, data = NULL, levels = sqrt(stats::qchisq(conf
     lattice::panel.lines(x, y, col = INK, lwd = 1.5)
   }
   draw_curves(zeta ~ value | par, points, list(panel = panel,
-    ylab = if (absVal) expression(abs(zeta)) else expression(zeta)), scales, ...)
+    ylab = list(if (absVal) expression(abs(zeta)) else expression(zeta), rot = 0)), scales, ...)
 }
 
 #' @importFrom lattice xyplot

@@ -280,6 +280,8 @@ test_that("summary, data frame, plot and verbose", {
   expect_equal(as.matrix(as.data.frame(b)), b$t, ignore_attr = TRUE)
   expect_s3_class(plot(b), "trellis")
   expect_s3_class(plot(b, "theta_"), "trellis")
+  expect_equal(strip_size(c("sigma", "Days")), 0.85)
+  expect_lt(plot(b)$par.strip.text$cex, 0.85)
   expect_output(bootMer(our_fit("slope"), fixef, nsim = 3, seed = 1, verbose = TRUE),
     "1 :.*\n.*2 :.*\n.*3 :")
 })
