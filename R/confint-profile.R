@@ -1,8 +1,8 @@
 #' Confidence intervals from a profile
 #'
 #' @param object What [profile()] gives for a model fitted by [rlmm()].
-#' @param parm Which parameters: numbers (of those that were profiled), names, `"theta_"` (all of the
-#'   random effects, and sigma) or `"beta_"` (all fixed effects). All unless given.
+#' @param parm Which parameters: numbers (of those that were profiled), names, `"theta_"` (all of
+#'   the random effects, and sigma) or `"beta_"` (all fixed effects). All unless given.
 #' @param level Probability that an interval is to have.
 #' @param zeta The two values of zeta to use instead of the normal quantiles.
 #' @param ... Arguments of lme4's method that have no effect.

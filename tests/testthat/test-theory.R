@@ -102,7 +102,8 @@ test_that("a reference that is wrong is found", {
   expect_equal(wrong_references("`rlmm.R` (`rlmm()`), `R/rlmm.R`"), character())
   expect_equal(wrong_references("`rlmm.R` (`rlmm()`, `lmer()`)"), "rlmm.R lmer()")
   expect_equal(wrong_references("`nowhere.R` (`f()`)"), "nowhere.R f()")
-  skip_if_not(dir.exists(file.path(theory_root(), "src", "rust", "lmm")), "the sources are not here")
+  skip_if_not(dir.exists(file.path(theory_root(), "src", "rust", "lmm")),
+    "the sources are not here")
   expect_equal(wrong_references("`pls.rs` (`Pls::update()`, `Pls`)"), character())
   expect_equal(wrong_references("`pls.rs` (`Pls::nothing()`, `Nothing`, `Model::update()`)"),
     paste("pls.rs", c("Pls::nothing()", "Nothing", "Model::update()")))
