@@ -3,7 +3,7 @@
 use super::{Storage, Trailing};
 use crate::blocks::Blocks;
 use crate::dense;
-use crate::small::{axpy, dot, symmetrise};
+use crate::small::{axpy, symmetrise};
 
 impl Trailing {
     /// `B x` for k columns, into `out`.
