@@ -68,6 +68,7 @@ pub mod trace;
 pub mod trailing;
 mod warm;
 pub mod workers;
+mod working_variates;
 
 pub use error::LmmError;
 pub use fit::{fit, Fit, Settings};

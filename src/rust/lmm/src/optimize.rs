@@ -13,7 +13,7 @@ use argmin::core::{
 };
 
 use crate::criterion::value;
-use crate::curvature::{Coordinates, Curvature, Working};
+use crate::curvature::{Coordinates, Curvature};
 use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::lambda::{from_theta, to_theta};
@@ -22,6 +22,7 @@ use crate::pls::Pls;
 use crate::progress::{Progress, Step};
 use crate::small::{axpy, dot, eigen, norm};
 use crate::trace::{is_cheap, trace_in, AllBlocks};
+use crate::working_variates::Working;
 
 /// Radius at the start, in natural units.
 const FIRST_RADIUS: f64 = 1.0;
