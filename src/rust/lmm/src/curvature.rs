@@ -138,6 +138,20 @@ impl Curvature {
         multiply_transpose(&map, &right, from.k, self.k, self.k)
     }
 
+    /// `S_t` within the node of its factor.
+    pub(crate) fn padded(&self, model: &Model, t: usize) -> Vec<f64> {
+        let term = &model.terms[self.parameters[t].term];
+        let size = model.factors[term.factor].size;
+        let mut full = vec![0.0; size * size];
+        for b in 0..term.p {
+            for a in 0..term.p {
+                full[term.offset + a + (term.offset + b) * size] =
+                    self.directions[t][a + b * term.p];
+            }
+        }
+        full
+    }
+
     /// Coefficients (least squares) of these directions in those of `other`.
     fn express_in(&self, other: &Curvature) -> Vec<f64> {
         let mut gram = vec![0.0; other.k * other.k];

@@ -7,12 +7,15 @@ use crate::error::LmmError;
 use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::Progress;
+use crate::small::axpy;
 use crate::trace::{is_cheap, trace_in, AllBlocks};
 use crate::working_variates::Working;
 
 /// Evaluations before the exact Hessian: far from the optimum the average information, which is
 /// more convex, leads there faster.
 const AVERAGE_FIRST: usize = 3;
+/// Step of the differences, relative to the natural unit of a parameter.
+const DIFFERENCE: f64 = 1e-4;
 
 /// Value and derivatives at a point, on the conditioned theta.
 #[derive(Clone)]
@@ -45,6 +48,27 @@ impl Work {
             information: Working::new(model, &model.parameters()),
             blocks: AllBlocks::default(),
         })
+    }
+
+    /// Add the central difference of the exact gradient in one parameter, which has the given
+    /// natural unit, to `slope`. Leaves `self` beside the conditioned theta `at`.
+    pub(crate) fn add_gradient_difference(
+        &mut self,
+        model: &Model,
+        at: &[f64],
+        (parameter, unit): (usize, f64),
+        slope: &mut [f64],
+        progress: &Progress,
+    ) -> Result<(), LmmError> {
+        let step = DIFFERENCE * unit;
+        for sign in [1.0, -1.0] {
+            let mut theta = at.to_vec();
+            theta[parameter] += sign * step;
+            self.pls.update(model, &theta, progress)?;
+            self.derivatives.update(model, &mut self.pls, progress)?;
+            axpy(sign / (2.0 * step), &self.derivatives.gradient, slope);
+        }
+        Ok(())
     }
 }
 

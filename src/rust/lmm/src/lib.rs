@@ -68,6 +68,7 @@ mod supernodal;
 pub mod term;
 pub mod trace;
 pub mod trailing;
+mod trailing_trace;
 mod warm;
 pub mod workers;
 mod working_variates;
