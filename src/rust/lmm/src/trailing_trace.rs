@@ -145,12 +145,7 @@ impl NodeProducts {
             }
             sums
         };
-        let parts: Vec<Vec<f64>> = match &model.pool {
-            Some(pool) => pool.install(|| (0..m).into_par_iter().map(job).collect()),
-            None => (0..m).map(job).collect(),
-        };
-        let mut sums = vec![0.0; count * count];
-        parts.iter().for_each(|part| axpy(1.0, part, &mut sums));
+        let sums = sum_of(model, m, count * count, job);
         let mut list = Vec::new();
         for a in 0..count {
             for b in 0..=a {
@@ -211,19 +206,28 @@ impl NodeProducts {
             }
             sums
         };
-        let levels = 0..model.factors[f].levels;
-        let parts: Vec<Vec<f64>> = match &model.pool {
-            Some(pool) => pool.install(|| levels.into_par_iter().map(job).collect()),
-            None => levels.map(job).collect(),
-        };
-        let mut sums = vec![0.0; width * width];
-        parts.iter().for_each(|part| axpy(1.0, part, &mut sums));
         NodeProducts {
             factors: (f, g),
             sizes,
-            sums,
+            sums: sum_of(model, model.factors[f].levels, width * width, job),
         }
     }
+}
+
+/// The sum of what `job` gives (each of length `len`) for 0, 1, ... `count` - 1, in that order.
+fn sum_of(
+    model: &Model,
+    count: usize,
+    len: usize,
+    job: impl Fn(usize) -> Vec<f64> + Send + Sync,
+) -> Vec<f64> {
+    let parts: Vec<Vec<f64>> = match &model.pool {
+        Some(pool) => pool.install(|| (0..count).into_par_iter().map(job).collect()),
+        None => (0..count).map(job).collect(),
+    };
+    let mut sums = vec![0.0; len];
+    parts.iter().for_each(|part| axpy(1.0, part, &mut sums));
+    sums
 }
 
 /// One block of N, and the memory it is computed in.
