@@ -7,9 +7,10 @@
 //! as diag(0, t) can be stationary without being optimal.)
 
 use crate::derivatives::Derivatives;
+use crate::evaluation::Point;
 use crate::lambda::from_theta;
 use crate::model::Model;
-use crate::optimize::{scaled_curvature, Point};
+use crate::quadratic::scaled_curvature;
 use crate::small::{axpy, dot, eigen, lower_factor, multiply, transpose};
 use crate::trace::is_cheap;
 

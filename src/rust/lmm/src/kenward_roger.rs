@@ -25,10 +25,10 @@
 //! singular where a variance is zero, and all entries take part there as well.
 
 use crate::error::LmmError;
+use crate::evaluation::{evaluate, Work};
 use crate::information::Information;
 use crate::lambda::condition;
 use crate::model::Model;
-use crate::optimize::{evaluate, Work};
 use crate::progress::Progress;
 use crate::small::{axpy, dot, eigen, multiply, symmetrise, transpose};
 

@@ -9,19 +9,22 @@
 //! (Bates, Maechler, Bolker and Walker 2015, J. Stat. Softw. 67(1), eqs. 30 to 42.)
 //!
 //! Reading order, which is also the order of the work:
-//! 1. [`model`] and [`term`]: the data as they come; [`conditioning`]: the columns as they are computed with;
+//! 1. `model_data`: the data as they come, checked; [`term`]: terms and factors; [`conditioning`],
+//!    `ordered_rows`: columns and rows as they are computed with; [`mod@model`]: what is made of them;
 //! 2. [`crossprod`]: one pass over the rows, after which the cost no longer depends on n;
-//! 3. [`layout`], [`trailing`] ([`dense`], [`blocks`], [`sparse`]): what remains when the largest factor is absorbed;
+//! 3. [`layout`], [`trailing`] ([`dense`], [`blocks`], [`sparse`]; its `formation`, `factor`, `scaling`
+//!    and `products`): what remains when the largest factor is absorbed;
 //! 4. [`lambda`], [`pls`]: the penalised least squares problem at one theta;
-//! 5. [`criterion`], [`derivatives`]: value and exact gradient; [`curvature`], [`mod@trace`]:
-//!    average-information and exact Hessian;
-//! 6. [`start`], [`optimize`], [`certificate`]: the search and the proof of its result; [`mod@fit`]:
-//!    the driver; [`estimates`]: back to the user's columns;
+//! 5. [`criterion`], [`derivatives`] (its `leading_levels` and `trailing_nodes`): value and exact
+//!    gradient; [`curvature`], `working_variates`, [`mod@trace`]: average-information and exact
+//!    Hessian; `evaluation`: all of them at one theta;
+//! 6. [`start`], `quadratic`, [`optimize`], [`certificate`]: the search and the proof of its result;
+//!    [`mod@fit`]: the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
 //!    [`workers`]: many fits on a few threads; `warm`: fits near their start; [`bootstrap`]:
 //!    samples and their fits;
-//! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`]): degrees of
-//!    freedom for tests of the fixed effects;
+//! 8. [`mod@satterthwaite`] (`trailing_trace`), [`mod@kenward_roger`] ([`components`], [`information`]
+//!    with its `entries`, `part` and `matrices`): degrees of freedom for tests of the fixed effects;
 //! 9. [`mod@profile`]: the criterion along one parameter of the user's scale.
 
 #![warn(missing_docs)]
@@ -38,6 +41,7 @@ pub mod dense;
 pub mod derivatives;
 pub mod error;
 pub mod estimates;
+mod evaluation;
 pub mod fit;
 pub mod information;
 pub mod kenward_roger;
@@ -45,10 +49,13 @@ pub mod lambda;
 pub mod layout;
 mod memory;
 pub mod model;
+mod model_data;
 pub mod optimize;
+mod ordered_rows;
 pub mod pls;
 pub mod profile;
 pub mod progress;
+mod quadratic;
 pub mod refits;
 pub mod response;
 mod sandwich;
@@ -64,8 +71,10 @@ mod supernodal;
 pub mod term;
 pub mod trace;
 pub mod trailing;
+mod trailing_trace;
 mod warm;
 pub mod workers;
+mod working_variates;
 
 pub use error::LmmError;
 pub use fit::{fit, Fit, Settings};

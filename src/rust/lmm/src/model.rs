@@ -4,63 +4,29 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 
-use crate::conditioning::{
-    condition_term, long_dot, orthonormal_basis, project_out, weighted, Basis, TermColumns,
-};
-use crate::crossprod::{absorb, trailing_within, Chunk, Rows, ZRows};
+use crate::conditioning::{orthonormal_basis, Basis};
+use crate::crossprod::{absorb, trailing_within, Chunk, Rows};
 use crate::error::LmmError;
 use crate::lambda::{parameters, Parameter};
 use crate::layout::Layout;
 use crate::memory::check_rows;
+use crate::model_data::validate;
+use crate::ordered_rows::{condition_response, condition_rows, order};
 use crate::progress::Progress;
-use crate::small::{axpy, invert_upper, norm};
-use crate::term::{Factor, Term, TermData};
+use crate::small::axpy;
+use crate::term::{finish_terms, terms_and_factors, Factor, Term};
 use crate::trailing::Trailing;
 
-/// Response below this part of its length after X is taken out: X fits it exactly.
-const EXACT_FIT: f64 = 1e-13;
+pub use crate::model_data::ModelData;
+
 /// Operations that a row takes to be read, about; memory counts for more than arithmetic.
 const WORK_PER_ROW: f64 = 500.0;
 /// Operations below which threads cost more than they gain (about 20 ms of one core).
 const PARALLEL_WORK: f64 = 3e7;
-
-/// What a caller provides. Matrices are column-major.
-#[derive(Debug, Clone)]
-pub struct ModelData<'a> {
-    /// Fixed-effects model matrix (n x p), redundant columns included.
-    pub x: &'a [f64],
-    /// Names of its columns (p).
-    pub columns: Vec<String>,
-    /// Response (n).
-    pub y: &'a [f64],
-    /// Positive weights, proportional to inverse variances (n); `None`: all one.
-    pub weights: Option<&'a [f64]>,
-    /// Known part of the mean (n); `None`: zero.
-    pub offset: Option<&'a [f64]>,
-    /// Random-effects terms.
-    pub terms: Vec<TermData<'a>>,
-    /// REML criterion (`true`) or maximum likelihood.
-    pub reml: bool,
-    /// Threads that may be used.
-    pub threads: usize,
-    /// Memory that may be used, in bytes.
-    pub available_bytes: f64,
-}
-
 /// Operations that a level of the leading factor takes, however small it is, about.
 const PER_LEVEL: f64 = 200.0;
 /// Operations of an evaluation below which a whole fit takes milliseconds.
 const SMALL_WORK: f64 = 1e5;
-/// Numbers in the data below which reading them takes less than a millisecond.
-const SMALL_DATA: usize = 20_000;
-
-impl ModelData<'_> {
-    /// Whether the model is made in less time than it takes to start a thread, about.
-    pub fn is_small(&self) -> bool {
-        let columns = self.columns.len() + self.terms.iter().map(|t| t.p + 1).sum::<usize>();
-        self.y.len() * (columns + 1) < SMALL_DATA
-    }
-}
 
 /// The fixed part: how X and y were conditioned.
 #[derive(Debug, Clone)]
@@ -280,273 +246,6 @@ fn thread_pool(threads: usize, work: f64) -> Option<ThreadPool> {
         .num_threads(threads)
         .build()
         .ok()
-}
-
-fn validate(data: &ModelData, n: usize) -> Result<(), LmmError> {
-    let length = |what: &str, expected: usize, found: usize| {
-        if expected == found {
-            return Ok(());
-        }
-        Err(LmmError::Dimension {
-            what: what.to_string(),
-            expected,
-            found,
-        })
-    };
-    length("entries of X", n * data.columns.len(), data.x.len())?;
-    finite("the response", data.y)?;
-    for (name, column) in data.columns.iter().zip(data.x.chunks_exact(n.max(1))) {
-        finite(name, column)?;
-    }
-    if let Some(w) = data.weights {
-        length("weights", n, w.len())?;
-        finite("weights", w)?;
-        if let Some(row) = w.iter().position(|v| *v <= 0.0) {
-            let what = format!("the weight of row {} must be positive; rows", row + 1);
-            return Err(LmmError::Dimension {
-                what,
-                expected: n,
-                found: row,
-            });
-        }
-    }
-    if let Some(offset) = data.offset {
-        length("offset", n, offset.len())?;
-        finite("the offset", offset)?;
-    }
-    if data.terms.is_empty() {
-        let what = "random-effects terms, at least".to_string();
-        return Err(LmmError::Dimension {
-            what,
-            expected: 1,
-            found: 0,
-        });
-    }
-    data.terms.iter().try_for_each(|t| validate_term(t, n))
-}
-
-fn validate_term(term: &TermData, n: usize) -> Result<(), LmmError> {
-    let wrong = |what: String, expected, found| LmmError::Dimension {
-        what,
-        expected,
-        found,
-    };
-    if term.codes.len() != n {
-        return Err(wrong(
-            format!("codes of term '{}'", term.name),
-            n,
-            term.codes.len(),
-        ));
-    }
-    if let Some(code) = term
-        .codes
-        .iter()
-        .find(|&&c| c < 1 || c as usize > term.n_levels)
-    {
-        let what = format!("codes of term '{}' up to", term.name);
-        return Err(wrong(what, term.n_levels, (*code).max(0) as usize));
-    }
-    match term.z {
-        None if term.p != 1 => Err(wrong(format!("columns of term '{}'", term.name), 1, term.p)),
-        Some(z) if z.len() != n * term.p => Err(wrong(
-            format!("columns of term '{}'", term.name),
-            n * term.p,
-            z.len(),
-        )),
-        Some(z) => finite(&term.name, z),
-        None => Ok(()),
-    }
-}
-
-pub(crate) fn finite(column: &str, v: &[f64]) -> Result<(), LmmError> {
-    match v.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(LmmError::NotFinite {
-            column: column.to_string(),
-            row: at + 1,
-        }),
-    }
-}
-
-/// The response less offset and least-squares fit, with unit root mean square.
-pub(crate) fn condition_response(
-    y: &[f64],
-    offset: Option<&[f64]>,
-    basis: &Basis,
-    root_w: Option<&[f64]>,
-) -> Result<(Vec<f64>, Vec<f64>, f64), LmmError> {
-    let mut y = weighted(y, None);
-    if let Some(offset) = offset {
-        axpy(-1.0, offset, &mut y);
-    }
-    let mut y = weighted(&y, root_w);
-    let before = norm(&y);
-    let mut beta0 = project_out(&basis.q, &mut y);
-    crate::small::solve_lower_transpose(
-        &crate::small::transpose(&basis.r, basis.rank(), basis.rank()),
-        basis.rank(),
-        &mut beta0,
-        1,
-    );
-    let after = norm(&y);
-    if after <= EXACT_FIT * before {
-        return Err(LmmError::PerfectFit);
-    }
-    let y_scale = after / (y.len() as f64).sqrt();
-    y.iter_mut().for_each(|v| *v /= y_scale);
-    Ok((y, beta0, y_scale))
-}
-
-fn terms_and_factors(data: &ModelData) -> (Vec<Term>, Vec<Factor>) {
-    let count = data.terms.iter().map(|t| t.factor + 1).max().unwrap_or(0);
-    let mut factors: Vec<Factor> = (0..count)
-        .map(|_| Factor {
-            levels: 0,
-            size: 0,
-            terms: Vec::new(),
-        })
-        .collect();
-    let mut terms = Vec::new();
-    for (i, t) in data.terms.iter().enumerate() {
-        let f = &mut factors[t.factor];
-        terms.push(Term {
-            name: t.name.clone(),
-            factor: t.factor,
-            offset: f.size,
-            p: t.p,
-            r: Vec::new(),
-            r_inverse: Vec::new(),
-        });
-        f.levels = t.n_levels;
-        f.size += t.p;
-        f.terms.push(i);
-    }
-    (terms, factors)
-}
-
-fn finish_terms(mut terms: Vec<Term>, transforms: Vec<Vec<f64>>) -> Vec<Term> {
-    for (t, r) in terms.iter_mut().zip(transforms) {
-        t.r_inverse = invert_upper(&r, t.p);
-        t.r = r;
-    }
-    terms
-}
-
-/// Layout, rows sorted by the leading factor, and the first row of each of its levels.
-fn order(data: &ModelData, factors: &[Factor]) -> (Layout, Vec<usize>, Vec<usize>) {
-    let leading = (0..factors.len())
-        .max_by_key(|&f| (factors[f].levels * factors[f].size, usize::MAX - f))
-        .unwrap_or(0);
-    let counts: Vec<Vec<usize>> = factors
-        .iter()
-        .map(|f| {
-            let mut count = vec![0; f.levels];
-            for c in data.terms[f.terms[0]].codes {
-                count[*c as usize - 1] += 1;
-            }
-            count
-        })
-        .collect();
-    let layout = Layout::new(factors, leading, &counts);
-    let mut level_start = vec![0];
-    for c in &counts[leading] {
-        level_start.push(level_start[level_start.len() - 1] + c);
-    }
-    let codes = data.terms[factors[leading].terms[0]].codes;
-    let mut next = level_start.clone();
-    let mut row_order = vec![0; codes.len()];
-    for (i, c) in codes.iter().enumerate() {
-        let at = &mut next[*c as usize - 1];
-        row_order[*at] = i;
-        *at += 1;
-    }
-    (layout, row_order, level_start)
-}
-
-#[allow(clippy::too_many_arguments)]
-fn condition_rows(
-    data: &ModelData,
-    basis: &Basis,
-    y: &[f64],
-    root_w: Option<&[f64]>,
-    factors: &[Factor],
-    row_order: &[usize],
-    level_start: Vec<usize>,
-    progress: &Progress,
-) -> Result<(Rows, Vec<Vec<f64>>), LmmError> {
-    let (n, p) = (y.len(), basis.rank());
-    let mut w = vec![0.0; n * (p + 1)];
-    for (k, column) in basis
-        .q
-        .chunks_exact(n)
-        .chain(std::iter::once(y))
-        .enumerate()
-    {
-        progress.check()?;
-        for (to, &from) in row_order.iter().enumerate() {
-            w[to * (p + 1) + k] = column[from];
-        }
-    }
-    let mut transforms = vec![Vec::new(); data.terms.len()];
-    let mut z = Vec::new();
-    let mut codes = Vec::new();
-    for f in factors {
-        progress.check()?;
-        let first = &data.terms[f.terms[0]];
-        codes.push(
-            row_order
-                .iter()
-                .map(|&i| first.codes[i] as u32 - 1)
-                .collect(),
-        );
-        if f.size == 1 && first.z.is_none() && root_w.is_none() {
-            transforms[f.terms[0]] = vec![1.0];
-            z.push(ZRows::Ones);
-            continue;
-        }
-        let mut dense = vec![0.0; n * f.size];
-        let mut offset = 0;
-        for &i in &f.terms {
-            let t = &data.terms[i];
-            let columns = conditioned(t, n, root_w);
-            for (k, column) in columns.z.chunks_exact(n).enumerate() {
-                for (to, &from) in row_order.iter().enumerate() {
-                    dense[to * f.size + offset + k] = column[from];
-                }
-            }
-            transforms[i] = columns.r;
-            offset += t.p;
-        }
-        z.push(ZRows::Dense(dense));
-    }
-    Ok((
-        Rows {
-            n,
-            p1: p + 1,
-            w,
-            z,
-            codes,
-            level_start,
-        },
-        transforms,
-    ))
-}
-
-fn conditioned(term: &TermData, n: usize, root_w: Option<&[f64]>) -> TermColumns {
-    match (term.z, root_w) {
-        (Some(z), _) => condition_term(z, n, term.p, root_w),
-        (None, None) => TermColumns {
-            z: vec![1.0; n],
-            r: vec![1.0],
-        },
-        (None, Some(w)) => {
-            let r = (long_dot(w, w) / n as f64).sqrt();
-            TermColumns {
-                z: w.iter().map(|v| v / r).collect(),
-                r: vec![r],
-            }
-        }
-    }
 }
 
 fn sum_within(chunks: &[Chunk], p1: usize) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Some rows of a data set, in any order and any number of times, as data of their own.
 
-use crate::model::ModelData;
+use crate::model_data::ModelData;
 use crate::term::TermData;
 
 /// Which rows, and which of them belong to copies of groups that count as groups of their own.

@@ -1,5 +1,8 @@
 //! One random-effects term, and the grouping factors that terms share.
 
+use crate::model_data::ModelData;
+use crate::small::invert_upper;
+
 /// A random-effects term as the caller gives it.
 #[derive(Debug, Clone)]
 pub struct TermData<'a> {
@@ -43,4 +46,41 @@ pub struct Factor {
     pub size: usize,
     /// Its terms.
     pub terms: Vec<usize>,
+}
+
+/// Terms and factors of some data, without the transformation of the columns.
+pub(crate) fn terms_and_factors(data: &ModelData) -> (Vec<Term>, Vec<Factor>) {
+    let count = data.terms.iter().map(|t| t.factor + 1).max().unwrap_or(0);
+    let mut factors: Vec<Factor> = (0..count)
+        .map(|_| Factor {
+            levels: 0,
+            size: 0,
+            terms: Vec::new(),
+        })
+        .collect();
+    let mut terms = Vec::new();
+    for (i, t) in data.terms.iter().enumerate() {
+        let f = &mut factors[t.factor];
+        terms.push(Term {
+            name: t.name.clone(),
+            factor: t.factor,
+            offset: f.size,
+            p: t.p,
+            r: Vec::new(),
+            r_inverse: Vec::new(),
+        });
+        f.levels = t.n_levels;
+        f.size += t.p;
+        f.terms.push(i);
+    }
+    (terms, factors)
+}
+
+/// Terms with the transformations R of their columns.
+pub(crate) fn finish_terms(mut terms: Vec<Term>, transforms: Vec<Vec<f64>>) -> Vec<Term> {
+    for (t, r) in terms.iter_mut().zip(transforms) {
+        t.r_inverse = invert_upper(&r, t.p);
+        t.r = r;
+    }
+    terms
 }

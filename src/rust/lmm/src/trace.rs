@@ -11,14 +11,12 @@ use rayon::prelude::*;
 use crate::curvature::Curvature;
 use crate::derivatives::Derivatives;
 use crate::error::LmmError;
+use crate::evaluation::Work;
 use crate::model::Model;
-use crate::optimize::Work;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::{axpy, dot, symmetrise};
 
-/// Step of the differences, relative to the natural unit of a parameter.
-const DIFFERENCE: f64 = 1e-4;
 /// Levels summed at once.
 const LEVELS: usize = 4096;
 /// Multiplications that T may cost in every evaluation.
@@ -156,16 +154,8 @@ impl Curvature {
         let at = work.pls.theta.clone();
         let mut hessian = vec![0.0; self.k * self.k];
         for t in 0..self.k {
-            let step = DIFFERENCE * units[t];
-            let mut slope = vec![0.0; self.k];
-            for sign in [1.0, -1.0] {
-                let mut theta = at.clone();
-                theta[t] += sign * step;
-                work.pls.update(model, &theta, progress)?;
-                work.derivatives.update(model, &mut work.pls, progress)?;
-                axpy(sign / (2.0 * step), &work.derivatives.gradient, &mut slope);
-            }
-            hessian[t * self.k..(t + 1) * self.k].copy_from_slice(&slope);
+            let slope = &mut hessian[t * self.k..(t + 1) * self.k];
+            work.add_gradient_difference(model, &at, (t, units[t]), slope, progress)?;
         }
         symmetrise(&mut hessian, self.k);
         work.pls.update(model, &at, progress)?;
@@ -173,20 +163,6 @@ impl Curvature {
         let mut trace = self.combine(2.0);
         axpy(-1.0, &hessian, &mut trace);
         Ok(trace)
-    }
-
-    /// `S_t` within the node of its factor.
-    fn padded(&self, model: &Model, t: usize) -> Vec<f64> {
-        let term = &model.terms[self.parameters[t].term];
-        let size = model.factors[term.factor].size;
-        let mut full = vec![0.0; size * size];
-        for b in 0..term.p {
-            for a in 0..term.p {
-                full[term.offset + a + (term.offset + b) * size] =
-                    self.directions[t][a + b * term.p];
-            }
-        }
-        full
     }
 }
 

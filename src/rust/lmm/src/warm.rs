@@ -9,10 +9,12 @@
 use crate::certificate::GAIN;
 use crate::criterion::value;
 use crate::error::LmmError;
+use crate::evaluation::{evaluate, Work};
 use crate::lambda::from_theta;
 use crate::model::Model;
-use crate::optimize::{evaluate, scale, Quadratic, Work, ROUNDING};
+use crate::optimize::ROUNDING;
 use crate::progress::{Progress, Step};
+use crate::quadratic::{scale, Quadratic};
 use crate::small::{eigen, multiply_transpose, transpose};
 
 /// Evaluations after which the start was not near.

@@ -1,11 +1,13 @@
 //! The minimum of the criterion with the focus of a curve held at a value.
 
 use crate::error::LmmError;
+use crate::evaluation::Work;
 use crate::model::Model;
-use crate::optimize::{Quadratic, Work, ROUNDING};
+use crate::optimize::ROUNDING;
 use crate::profile::coordinates::Frame;
 use crate::profile::criterion::{evaluate, Point};
 use crate::progress::Progress;
+use crate::quadratic::Quadratic;
 use crate::small::{axpy, dot, norm};
 
 /// Newton decrement, in units of the criterion, at which a minimum is reached. What is left is
