@@ -88,7 +88,7 @@ pub struct Chunk {
     pub panel: Vec<f64>,
     /// `Q_j` of each level: size x p1.
     pub w: Vec<f64>,
-    /// Within part of `[X y]'W [X y]`, this chunk's share (p1 x p1).
+    /// Within part of `[X y]'W [X y]`, this chunk's share (p1 x p1, lower triangle).
     pub within: Vec<f64>,
 }
 
@@ -279,8 +279,8 @@ impl Shared<'_> {
                     *v -= dot(zi, column);
                 }
             }
-            for (v, column) in wi.iter().zip(within.chunks_exact_mut(self.p1)) {
-                axpy(*v, wi, column);
+            for (c, column) in within.chunks_exact_mut(self.p1).enumerate() {
+                axpy(wi[c], &wi[c..], &mut column[c..]);
             }
         }
     }

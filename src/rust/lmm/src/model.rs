@@ -61,7 +61,7 @@ pub struct Model {
     pub layout: Layout,
     /// The leading factor, absorbed.
     pub chunks: Vec<Chunk>,
-    /// Within part of `[X y]'W [X y]` (p1 x p1).
+    /// Within part of `[X y]'W [X y]` (p1 x p1, lower triangle).
     pub within: Vec<f64>,
     /// Within part of `Z_2'W [X y]` (m x p1).
     pub trailing_w: Vec<f64>,

@@ -220,7 +220,6 @@ impl<'a> Refitter<'a> {
             axpy(1.0, &own, &mut within);
         }
         for (c, v) in within.iter().enumerate() {
-            self.model.within[p * p1 + c] = *v;
             self.model.within[c * p1 + p] = *v;
         }
     }
