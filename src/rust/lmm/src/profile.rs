@@ -217,7 +217,8 @@ fn one_curve(
     progress: &Progress,
 ) -> Result<Found, LmmError> {
     let frame = Frame::new(model, &base.units, focus);
-    let x = frame.locate(model, &base.theta, base.log_sigma, &base.beta);
+    let mut x = frame.locate(model, &base.theta, base.log_sigma, &base.beta);
+    frame.snap(&mut x);
     let mut problem = Constrained {
         model,
         work,
