@@ -98,7 +98,7 @@ const INTERPOLATION: f64 = 2e-4;
 /// From this on a curve is taken to break, and both ends of the stretch are tried as starts.
 const BREAK: f64 = 1e-3;
 /// Points that a side may get for that.
-const ADDED: usize = 12;
+const ADDED: usize = 20;
 
 /// A minimum on the way.
 #[derive(Clone)]
@@ -291,7 +291,9 @@ impl Walk<'_, '_> {
     }
 
     /// Where zeta falls, the walk had followed a local minimum up to there: look back from beyond.
-    fn sweep_back(&mut self, path: &mut [Reached]) -> Result<(), LmmError> {
+    /// Gives the first point that was replaced, if any.
+    fn sweep_back(&mut self, path: &mut [Reached]) -> Result<Option<usize>, LmmError> {
+        let mut first = None;
         for end in (2..path.len()).rev() {
             if path[end].height > path[end - 1].height - NEGLIGIBLE.sqrt() {
                 continue;
@@ -303,12 +305,13 @@ impl Walk<'_, '_> {
                 match self.minimise(x)? {
                     Some(other) if other.minimum.value < path[k].minimum.value - NEGLIGIBLE => {
                         path[k] = other;
+                        first = Some(k);
                     }
                     _ => break,
                 }
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Halve the stretches along which a cubic polynomial is not good enough.
@@ -325,7 +328,8 @@ impl Walk<'_, '_> {
             match self.between(&path[k - 1], &path[k], missed > BREAK)? {
                 Some(found) => {
                     path.insert(k, found);
-                    self.sweep_back(&mut path[..=k + 1])?;
+                    let first = self.sweep_back(&mut path[..=k + 1])?;
+                    k = first.unwrap_or(k).min(k);
                 }
                 None => k += 1,
             }
