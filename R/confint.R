@@ -97,12 +97,8 @@ wald_limits <- function(object, table, chosen, level, oldNames) {
 }
 
 limits_by_boot <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
+  if (is.null(FUN)) chosen_parameters(profile_parameters(object), parm)
   boot <- if (is.null(FUN)) bootMer(object, nsim = nsim, ...) else
     bootMer(object, FUN, nsim = nsim, ...)
-  limits <- confint(boot, level = level, type = type)
-  if (!is.null(FUN)) return(if (is.null(parm)) limits else limits[parm, , drop = FALSE])
-  table <- profile_parameters(object)
-  limits <- limits[, seq_len(2L), drop = FALSE]
-  rownames(limits) <- if (oldNames) table$old else table$new
-  limits[chosen_parameters(table, parm), , drop = FALSE]
+  confint(boot, parm, level = level, type = type, oldNames = oldNames)
 }

@@ -120,3 +120,17 @@ slopes_data <- function(seed, groups = 8, rows = 4, sd = c(1, 0.5), cor = 0.3) {
 }
 
 quiet_fit <- function(...) suppressMessages(suppressWarnings(rlmm(...)))
+
+# Two local minima change places on the way, where the line bends; found by chance.
+broken_fit <- function() {
+  set.seed(201)
+  G <- sample(5:9, 1)
+  m <- sample(3:5, 1)
+  n <- G * m
+  d <- data.frame(g = factor(rep(1:G, each = m)), x = rnorm(n), z = rnorm(n),
+    h = factor(sample(5, n, TRUE)))
+  B <- matrix(rnorm(3 * G), G) %*% matrix(rnorm(9) * rbinom(9, 1, 0.7), 3)
+  d$y <- rowSums(B[d$g, ] * cbind(1, d$x, d$z)) * runif(1, 0.1, 1.5) + rnorm(5, 0, 0.5)[d$h] +
+    rnorm(n)
+  quiet_fit(y ~ x + (x + z | g), d)
+}
