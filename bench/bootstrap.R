@@ -3,7 +3,7 @@
 #
 #   Rscript bench/bootstrap.R [runs=5] [lib=.lib] [write=yes]
 #
-# from the top of the project. A complete run takes about RUNTIME.
+# from the top of the project. A complete run takes about a minute.
 
 source("bench/common.R")
 

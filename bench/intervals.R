@@ -3,8 +3,8 @@
 #
 #   Rscript bench/intervals.R [runs=3] [coverage=1000] [lib=.lib] [write=yes]
 #
-# from the top of the project. A complete run takes about RUNTIME; coverage=0 leaves out the
-# simulations, which take COVERAGETIME of them.
+# from the top of the project. A complete run takes about three minutes; coverage=0 leaves out the
+# simulations, which take two of them.
 
 source("bench/common.R")
 

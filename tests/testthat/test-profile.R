@@ -209,6 +209,18 @@ test_that("a profile that ends too soon is told, with the reason", {
   expect_silent(confint(pr, level = 0.5))
 })
 
+test_that("models without fixed effects, and nearly perfect fits", {
+  fit <- quiet_fit(y ~ 0 + (x | g), slopes_data(6))
+  expect_equal(rownames(confint(fit)), c(".sig01", ".sig02", ".sig03", ".sigma"))
+  expect_brute(fit, which = c(1, 4))
+  d <- slopes_data(6)
+  d$near <- d$x / 2 + as.numeric(d$g) + (d$y - 1) * 1e-6
+  scaled <- confint(quiet_fit(near ~ x + (1 | g), d), ".sigma")
+  d$wide <- d$x / 2 + as.numeric(d$g) + (d$y - 1)
+  expect_equal(scaled[1, ] * 1e6, confint(quiet_fit(wide ~ x + (1 | g), d), ".sigma")[1, ],
+    tolerance = 0.05)
+})
+
 test_that("threads do not change a profile", {
   for (name in c("slope", "penicillin")) {
     fit <- our_fit(name)

@@ -52,10 +52,7 @@ pub enum Focus {
 /// Sigma is as good as zero at this part of its estimate (on the logarithmic scale).
 const SIGMA_VANISHES: f64 = 9.2;
 /// Or at this part of the response's scale.
-const SIGMA_ZERO: f64 = -13.8;
-
-/// How near to a bound, in the focus's natural unit, is at the bound.
-const CLOSE: f64 = 1e-8;
+const SIGMA_ZERO: f64 = -18.4;
 
 /// How the first rows of a term's factor M depend on the coordinates.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -180,17 +177,6 @@ impl Frame {
                 (-right, right)
             }
             _ => (f64::NEG_INFINITY, f64::INFINITY),
-        }
-    }
-
-    /// Set the focus to its bound if it is as good as there.
-    pub fn snap(&self, x: &mut [f64]) {
-        let (lower, upper) = self.bounds(x[0]);
-        let close = CLOSE * self.scale(x)[0];
-        for bound in [lower, upper] {
-            if (x[0] - bound).abs() <= close {
-                x[0] = bound;
-            }
         }
     }
 
