@@ -101,12 +101,12 @@ draw_limits <- function(limits, levels, absVal) {
 
 # Panels by parameter, each with its own axis.
 draw_curves <- function(form, points, ours, scales, ...) {
-  free <- list(x = list(relation = "free", tick.number = 4), alternating = 1)
   n <- nlevels(points$par)
+  free <- list(x = list(relation = "free", tick.number = if (n > 6L) 3 else 4), alternating = 1)
   draw(lattice::xyplot, list(form, data = points, par.settings = plot_theme(), as.table = TRUE,
     scales = utils::modifyList(free, as.list(scales)), xlab = NULL,
     strip = lattice::strip.custom(par.strip.text = list(cex = if (n > 9L) 0.65 else 0.85)),
-    between = list(x = 0.3, y = 0.3)), ours, ...)
+    between = list(x = if (n > 6L) 0.8 else 0.3, y = 0.3)), ours, ...)
 }
 
 #' @rdname xyplot.rlmm_profile

@@ -37,7 +37,7 @@ lattice_pictures <- list(
   "profile absolute" = quote(lattice::xyplot(profile(fit), absVal = TRUE)),
   "profile density" = quote(lattice::densityplot(profile(fit))),
   "profile log-likelihood" = quote(plot(profile(fit))),
-  "profile pairs" = quote(lattice::splom(profile(fit), which = c(1, 2, 4, 6))),
+  "profile pairs" = quote(lattice::splom(profile(fit), which = c(1, 2, 4))),
   bootstrap = quote(plot(bootMer(fit, nsim = 100, seed = 1))),
   power = quote(plot(power_sim(fit, "x", list(g = c(4, 5, 8)), effect = c(0.5, 1), nsim = 50,
     seed = 1)))

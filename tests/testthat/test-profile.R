@@ -222,7 +222,8 @@ test_that("models without fixed effects, and nearly perfect fits", {
 })
 
 test_that("threads do not change a profile", {
-  for (name in c("slope", "penicillin")) {
+  # the last one is large enough for more than one thread
+  for (name in c("slope", "penicillin", "insteval")) {
     fit <- our_fit(name)
     run <- function(n) {
       fit$control <- rlmm_control(threads = n)
