@@ -28,8 +28,8 @@
 #' @section Warnings:
 #' `rlmm_bootstrap`, as said above.
 #' @references
-#' Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, section 5.2 (`"norm"`,
-#' `"basic"`, and equation 5.8 for quantiles) and 5.3 (`"perc"`, `"bca"`).
+#' Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, section 5.2
+#' (`"norm"`, `"basic"`, and equation 5.8 for quantiles) and 5.3 (`"perc"`, `"bca"`).
 #'
 #' Efron (1987). Better bootstrap confidence intervals. J. Am. Stat. Assoc. 82, 171-185.
 #'

@@ -11,8 +11,8 @@
 #' `summary()` gives a data frame with a row for each statistic and columns `estimate`, `bias` (mean
 #' of the samples less the estimate), `std.error` (their standard deviation), `median`, the limits
 #' of an interval, and `n`, how many samples have a finite value. `as.data.frame()` gives the
-#' samples, in rows. `plot()` gives a `trellis` object: histograms of each statistic's samples, with a
-#' line at the estimate, and the interval as a bar along the axis.
+#' samples, in rows. `plot()` gives a `trellis` object: histograms of each statistic's samples, with
+#' a line at the estimate, and the interval as a bar along the axis.
 #'
 #' `print()` also tells what happened in the samples, from `x$notes`: how many failed and why, which
 #' terms were singular how often, optima that were not certified, statistics that are undefined (a
@@ -86,7 +86,8 @@ plot.rlmm_boot <- function(x, parm = NULL, level = 0.95, type = "perc", ...) {
     as.table = TRUE, xlab = NULL, ylab = NULL, breaks = NULL, nint = bins_for(nrow(x$t)),
     type = "density", between = list(x = 0.5, y = 0.5),
     scales = list(x = list(relation = "free"), y = list(relation = "free", draw = FALSE)),
-    par.settings = plot_theme(), par.strip.text = list(cex = 0.85, lines = 1.3), panel = function(x, ...) {
+    par.settings = plot_theme(), par.strip.text = list(cex = 0.85, lines = 1.3),
+    panel = function(x, ...) {
       panel_samples(x, estimates[[lattice::packet.number()]], limits[lattice::packet.number(), ],
         ...)
     }), ...)

@@ -34,8 +34,9 @@ standardised_modes <- function(object) {
   Map(function(term, part) {
     u <- matrix(object$u[part] / object$sigma, length(term$columns))
     if (ncol(u) <= nrow(u)) {
-      stop_rlmm("too_many_effects", paste0("the residual bootstrap needs more levels than effects; ",
-        "the term of '", term$group, "' has ", ncol(u), " levels and ", nrow(u), " effects"),
+      stop_rlmm("too_many_effects", paste0("the residual bootstrap needs more levels than ",
+        "effects; the term of '", term$group, "' has ", ncol(u), " levels and ", nrow(u),
+        " effects"),
       term = term$name)
     }
     u <- u - rowMeans(u)

@@ -29,8 +29,8 @@
 #' @param PBargs A list; its element `width` is that of the bar.
 #' @param parallel,ncpus,cl Where to compute. `"auto"`: through the plan of the future package if
 #'   one has been set that is not sequential, otherwise in this process, on as many threads as
-#'   `control` of the fit allows ([rlmm_control()]). `"no"`: in this process. `"future"`: through the
-#'   plan, whatever it is. `"multicore"` and `"snow"`: `ncpus` forked processes, or the cluster
+#'   `control` of the fit allows ([rlmm_control()]). `"no"`: in this process. `"future"`: through
+#'   the plan, whatever it is. `"multicore"` and `"snow"`: `ncpus` forked processes, or the cluster
 #'   `cl` of the parallel package.
 #' @param cluster For `"cases"`: the grouping factor whose groups are drawn, by name. By default the
 #'   one in whose groups all others are nested.
@@ -164,8 +164,8 @@ statistic_of_fit <- function(object, statistic, seed) {
     statistic(object)
   })
   if (!is.numeric(value) || length(value) == 0L) {
-    stop_rlmm("bad_argument", paste0("FUN must give numbers; for the fit itself it gives an object ",
-      "of class '", class(value)[1L], "'"), column = "FUN")
+    stop_rlmm("bad_argument", paste0("FUN must give numbers; for the fit itself it gives an ",
+      "object of class '", class(value)[1L], "'"), column = "FUN")
   }
   value <- unlist(value)
   stats::setNames(as.double(value), names(value))

@@ -8,8 +8,8 @@
 #' @return A matrix with one row for each parameter and the lower and upper limits as columns.
 #' @details
 #' A limit is the value where zeta first reaches a normal quantile on the way out from the estimate.
-#' Where it does not reach it before the end of the parameter's range, the limit is that end: 0 for a
-#' standard deviation, -1 or 1 for a correlation. A limit is `NA` only if the profile ends
+#' Where it does not reach it before the end of the parameter's range, the limit is that end: 0 for
+#' a standard deviation, -1 or 1 for a correlation. A limit is `NA` only if the profile ends
 #' before: then a warning of class `rlmm_profile_too_short` says how to get a longer one.
 #' @seealso [confint.rlmm()].
 #' @examples
@@ -38,8 +38,9 @@ checked_zeta <- function(zeta) {
 profile_curves <- function(object) {
   curves <- attr(object, "curves")
   if (!has_all_rows(object)) {
-    stop_rlmm("bad_argument", paste0("this is a part of a profile's rows, which has lost the curves: ",
-      "use the whole profile, and 'which' or 'parm' to choose parameters"), column = "object")
+    stop_rlmm("bad_argument", paste0("this is a part of a profile's rows, which has lost the ",
+      "curves: use the whole profile, and 'which' or 'parm' to choose parameters"),
+    column = "object")
   }
   curves
 }

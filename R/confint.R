@@ -30,8 +30,8 @@
 #'
 #' Wald intervals of fixed effects are those of the normal distribution. Standard deviations have
 #' intervals that are symmetric for their logarithms and correlations for Fisher's z, by observed
-#' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none: `NA`,
-#' with a warning of class `rlmm_no_interval`.
+#' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none:
+#' `NA`, with a warning of class `rlmm_no_interval`.
 #' @section Coverage:
 #' Percent of 1,000 simulated data sets whose 95 percent interval holds the true value (Monte Carlo
 #' error 0.7). The model is `y ~ x + (x | g)`, fitted by REML to 20 groups of 8 rows, with true
@@ -54,13 +54,14 @@
 #' @inheritSection profile.rlmm Warnings
 #' @seealso [profile.rlmm()], [confint.rlmm_profile()], [confint.rlmm_boot()], [intervals.rlmm()].
 #' @references
-#' Profiles: Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using lme4.
-#' Journal of Statistical Software 67(1), section 5.1; Venzon & Moolgavkar (1988). A method for
-#' computing profile-likelihood-based confidence intervals. Applied Statistics 37, 87-94.
+#' Profiles: Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using
+#' lme4. Journal of Statistical Software 67(1), section 5.1; Venzon & Moolgavkar (1988). A method
+#' for computing profile-likelihood-based confidence intervals. Applied Statistics 37, 87-94.
 #'
 #' Wald: Pinheiro & Bates (2000). Mixed-Effects Models in S and S-PLUS. Springer, section 2.4.
 #'
-#' Bootstrap: Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, chapter 5.
+#' Bootstrap: Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, chapter
+#' 5.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' confint(fit)

@@ -25,10 +25,10 @@
 #' @param target Power to mark in the picture.
 #' @param ... Handed to [lattice::xyplot()] by `plot()`; otherwise not used.
 #' @return A data frame of class `rlmm_power` with a row for each combination: the sizes, `each` and
-#'   `effect` as far as they vary; `rows`, the number of observations; `power`; `se`, its Monte Carlo
-#'   error, with `lower` and `upper`, its exact 95 percent confidence limits; `estimate` and `sd`,
-#'   mean and standard deviation of the estimated effect (for one term); `simulations`, those with a
-#'   test; `singular` and `failed`, how many fits were singular or had no test.
+#'   `effect` as far as they vary; `rows`, the number of observations; `power`; `se`, its Monte
+#'   Carlo error, with `lower` and `upper`, its exact 95 percent confidence limits; `estimate` and
+#'   `sd`, mean and standard deviation of the estimated effect (for one term); `simulations`, those
+#'   with a test; `singular` and `failed`, how many fits were singular or had no test.
 #' @details
 #' A design with more groups than the data repeats the groups of the data, with all their rows, in
 #' their order; one with fewer has the first ones. Levels of factors nested in a group are repeated

@@ -44,8 +44,8 @@ end_of_range <- function(curve, side) {
   switch(curve$kind, sigma = , log_sigma = , sigma2 = -Inf, cor = c(-pi, pi)[side] / 2, 0)
 }
 
-# Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values differ
-# in sign.
+# Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values
+# differ in sign.
 first_root <- function(y, m) {
   rise <- y[2L] - y[1L]
   roots <- polyroot(c(y[1L], m[1L], 3 * rise - 2 * m[1L] - m[2L], m[1L] + m[2L] - 2 * rise))

@@ -71,8 +71,8 @@ print.rlmm_profile <- function(x, digits = max(3, getOption("digits") - 3), ...)
 #' The same profile in logarithms of the standard deviations, or in variances. The intervals are
 #' those of the original profile, transformed; what changes are the pictures.
 #'
-#' @param x What [profile()] gives for a model fitted by [rlmm()] (with `prof.scale = "sdcor"`), or by
-#'   lme4.
+#' @param x What [profile()] gives for a model fitted by [rlmm()] (with `prof.scale = "sdcor"`), or
+#'   by lme4.
 #' @param base Base of the logarithms.
 #' @param ranef Standard deviations of the random effects, too, or of the residuals alone?
 #' @param ... Handed to lme4's functions for profiles of lme4.
@@ -113,8 +113,8 @@ transform_profile <- function(x, kinds, unit) {
   curves <- profile_curves(x)
   scale <- attr(x, "kinds")
   if (!any(scale %in% names(kinds))) {
-    stop_rlmm("bad_argument", paste0("the profile is not on the scale of standard deviations: make it ",
-      "with prof.scale = \"sdcor\", and transform it once"), column = "x")
+    stop_rlmm("bad_argument", paste0("the profile is not on the scale of standard deviations: ",
+      "make it with prof.scale = \"sdcor\", and transform it once"), column = "x")
   }
   changed <- scale %in% names(kinds)
   plain <- as_plain(x)

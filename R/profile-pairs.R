@@ -25,7 +25,8 @@ splom.rlmm_profile <- function(x, data = NULL, levels = sqrt(stats::qchisq(conf,
   draw(lattice::splom, list(~frame, varnames = names(curves), xlab = NULL,
     par.settings = plot_theme(), lower.panel = panel(draw.lower, TRUE),
     upper.panel = panel(draw.upper, FALSE), varname.cex = if (length(curves) > 6L) 0.6 else 0.8,
-    pscales = if (length(curves) > 3L) 4 else 5, axis.text.cex = 0.6, prepanel.limits = function(x) range(x)), ...)
+    pscales = if (length(curves) > 3L) 4 else 5, axis.text.cex = 0.6,
+    prepanel.limits = function(x) range(x)), ...)
 }
 
 # For each curve, zeta of every other parameter as a function of its own zeta.
@@ -54,9 +55,9 @@ trace_function <- function(own, other) {
   }
 }
 
-# Cubic polynomials that do not swing beyond the points they join, since traces may have corners: the
-# slope at a point is the harmonic mean of those of the lines to its neighbours, or zero (Fritsch &
-# Butland 1984).
+# Cubic polynomials that do not swing beyond the points they join, since traces may have corners:
+# the slope at a point is the harmonic mean of those of the lines to its neighbours, or zero
+# (Fritsch & Butland 1984).
 calm_spline <- function(x, y) {
   x_order <- order(x)
   x <- x[x_order]

@@ -12,7 +12,8 @@ profile_parameters <- function(object, scale = "sdcor") {
   list(
     kind = c(kind, kinds[3L], rep("beta", p)),
     old = c(sprintf(".sig%02d", seq_along(kind)), ".sigma", fixed),
-    new = make.unique(c(unlist(lapply(parts, `[[`, "name")), name_of_kind[[kinds[3L]]], fixed), "_"),
+    new = make.unique(c(unlist(lapply(parts, `[[`, "name")), name_of_kind[[kinds[3L]]], fixed),
+      "_"),
     focus = cbind(do.call(cbind, lapply(parts, `[[`, "focus")), c(4, 0, 0, 0),
       rbind(rep(5, p), seq_len(p), rep(0, p), rep(0, p)))
   )
@@ -34,16 +35,16 @@ term_parameters <- function(term, index, kinds) {
       c(rep(0, p), low[, 1L]), deparse.level = 0L))
 }
 
-# Positions of the parameters that the user asks for: by number, by name in either style, "theta_" (all
-# of the random effects, and sigma) or "beta_" (all fixed effects).
+# Positions of the parameters that the user asks for: by number, by name in either style, "theta_"
+# (all of the random effects, and sigma) or "beta_" (all fixed effects).
 chosen_parameters <- function(table, parm) {
   all <- seq_along(table$kind)
   if (is.null(parm)) return(all)
   if (is.numeric(parm)) {
     found <- all[parm]
     if (anyNA(found)) {
-      stop_rlmm("unknown_name", paste0("there are ", length(all), " parameters, and 'parm' asks for ",
-        "number ", parm[is.na(found)][1L]), column = "parm")
+      stop_rlmm("unknown_name", paste0("there are ", length(all), " parameters, and 'parm' asks ",
+        "for number ", parm[is.na(found)][1L]), column = "parm")
     }
     return(sort(unique(found)))
   }

@@ -21,13 +21,13 @@
 #' the line flattens towards zero for a standard deviation or towards 1 for a correlation, the data
 #' say little about how near to it the parameter is.
 #'
-#' Above the diagonal `splom()` has the parameters themselves, below it their zetas. The closed lines
-#' are approximate confidence regions of the pair, interpolated from the two lines that cross in the
-#' middle: those are the best values of one parameter for each value of the other (the profile
-#' traces). The nearer the regions on the scale of zeta are to circles, and the traces to the axes,
-#' the less the parameters depend on one another.
-#' @references Bates & Watts (1988). Nonlinear Regression Analysis and Its Applications. Wiley, chapter
-#'   6 and appendix A6.
+#' Above the diagonal `splom()` has the parameters themselves, below it their zetas. The closed
+#' lines are approximate confidence regions of the pair, interpolated from the two lines that cross
+#' in the middle: those are the best values of one parameter for each value of the other (the
+#' profile traces). The nearer the regions on the scale of zeta are to circles, and the traces to
+#' the axes, the less the parameters depend on one another.
+#' @references Bates & Watts (1988). Nonlinear Regression Analysis and Its Applications. Wiley,
+#'   chapter 6 and appendix A6.
 #' @examples
 #' pr <- profile(rlmm(Reaction ~ Days + (Days | Subject), sleepstudy))
 #' xyplot(pr)

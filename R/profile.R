@@ -1,8 +1,8 @@
 #' Profile likelihood of a fitted model
 #'
-#' The deviance, or the REML criterion, as a function of one parameter at a time: standard deviations
-#' and correlations of the random effects (or variances and covariances), the residual standard
-#' deviation, and fixed effects; all others at their best for each value.
+#' The deviance, or the REML criterion, as a function of one parameter at a time: standard
+#' deviations and correlations of the random effects (or variances and covariances), the residual
+#' standard deviation, and fixed effects; all others at their best for each value.
 #'
 #' @param fitted A model fitted by [rlmm()].
 #' @param which Which parameters: numbers, names in either style, `"theta_"` (all of the random
@@ -41,14 +41,14 @@
 #' nearer zeta is to a straight line, the better the estimate plus or minus standard errors serves
 #' as an interval.
 #'
-#' Each curve is computed in coordinates in which its parameter is one and the others can be anything
-#' (for a standard deviation the first entry of a Cholesky factor of the covariance, after a rotation
-#' of its columns; for a correlation an angle). Newton steps with exact derivatives find the best
-#' values of the others, from where the tangent of the curve predicts them. The slope of zeta is
-#' exact, too, so that intervals are interpolated by cubic polynomials with known slopes. The second
-#' derivative tells how far off these are; points are added until zeta is right to about 2e-4, also
-#' where a curve has corners because another parameter reaches its bound, or another local optimum
-#' becomes the best.
+#' Each curve is computed in coordinates in which its parameter is one and the others can be
+#' anything (for a standard deviation the first entry of a Cholesky factor of the covariance, after
+#' a rotation of its columns; for a correlation an angle). Newton steps with exact derivatives find
+#' the best values of the others, from where the tangent of the curve predicts them. The slope of
+#' zeta is exact, too, so that intervals are interpolated by cubic polynomials with known slopes.
+#' The second derivative tells how far off these are; points are added until zeta is right to about
+#' 2e-4, also where a curve has corners because another parameter reaches its bound, or another
+#' local optimum becomes the best.
 #'
 #' A standard deviation that has zero within its range ends there, a correlation at -1 or 1. If a
 #' standard deviation is estimated as zero, its correlations can be anything at the same deviance:
@@ -115,8 +115,8 @@ check_positive <- function(x, name) {
 }
 
 # What Rust finds for the chosen parameters, the curves by name. `range` has cutoff, delta, maxpts
-# and verbose. With more curves than threads each thread follows its own; otherwise the threads share
-# the evaluations.
+# and verbose. With more curves than threads each thread follows its own; otherwise the threads
+# share the evaluations.
 follow_profiles <- function(object, table, chosen, names, criterion, range) {
   chosen <- with_criterion(table, chosen, criterion)
   frame <- rebuilt_frame(object)
@@ -157,15 +157,15 @@ warn_about_profile <- function(found) {
   if (!is.null(found$lower_criterion)) {
     warn_rlmm("lower_criterion", paste0("profiling has found a criterion of ",
       format(found$lower_criterion, digits = 10), ", which is lower by ",
-      format(found$criterion - found$lower_criterion, digits = 3), " than that of the fit: the fit ",
-      "is not the optimum. This is a defect of rlmm, please report it. A better fit starts from ",
-      "start = c(", paste(format(found$lower_theta, digits = 6), collapse = ", "), ")"),
+      format(found$criterion - found$lower_criterion, digits = 3), " than that of the fit: the ",
+      "fit is not the optimum. This is a defect of rlmm, please report it. A better fit starts ",
+      "from start = c(", paste(format(found$lower_theta, digits = 6), collapse = ", "), ")"),
     theta = found$lower_theta)
   }
   lost <- names(which(!vapply(found$curves, function(curve) all(curve$converged), NA)))
   if (length(lost)) {
-    warn_rlmm("profile_incomplete", paste0("the profile of ", quoted_list(lost), " has points that ",
-      "could not be found to full precision"), column = lost[1L])
+    warn_rlmm("profile_incomplete", paste0("the profile of ", quoted_list(lost), " has points ",
+      "that could not be found to full precision"), column = lost[1L])
   }
 }
 

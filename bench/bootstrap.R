@@ -83,8 +83,8 @@ memory_of <- function(nsim) {
 section <- function(rows, memory, power) {
   c(
     "## Bootstrap, many responses, power", "",
-    paste0("Wall time of whole calls, medians of interleaved runs (`bench/bootstrap.R`); lme4 with ",
-      "fewer replicates, times per replicate."), "",
+    paste0("Wall time of whole calls, medians of interleaved runs (`bench/bootstrap.R`); lme4 ",
+      "with fewer replicates, times per replicate."), "",
     markdown_table(c("", "lme4 / rlmm", "target", "rlmm, ms per replicate", "lme4, ms per replicate",
       "replicates of rlmm", "s for these"), rows), "",
     paste0("Peak memory above the process's own: ", megabytes(memory[1L]),

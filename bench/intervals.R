@@ -35,8 +35,8 @@ compare <- function(name, runs) {
     number(medians), agreement(ours, model[[1L]], data))
 }
 
-# Largest difference of a limit, in the parameter's unit and in widths of its interval. lme4's fit is
-# repeated with a tight tolerance.
+# Largest difference of a limit, in the parameter's unit and in widths of its interval. lme4's fit
+# is repeated with a tight tolerance.
 agreement <- function(ours, formula, data) {
   tight <- lme4::lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9))
   limits <- quietly(confint(lme4::lmer(formula, data, control = tight), oldNames = FALSE))
@@ -99,28 +99,30 @@ coverage_section <- function(found) {
   cells[of_none] <- paste0(cells[of_none], " (", found$missing[of_none], ")")
   rows <- lapply(seq_len(nrow(cells)), function(k) c(rownames(cells)[k], cells[k, ]))
   c("", "### Coverage", "",
-    paste0("Percent of ", format(found$runs, big.mark = ","), " data sets whose ", 100 * found$level,
+    paste0("Percent of ", format(found$runs, big.mark = ","), " data sets whose ",
+      100 * found$level,
       " percent interval holds the true value; the Monte Carlo error of 95 percent is ",
-      sprintf("%.1f", 100 * error), ". `y ~ x + (x | g)` fitted by REML to 20 groups of 8 rows; true ",
-      "standard deviations 1 and 0.5, correlation 0.3, sigma 1; 499 samples for each bootstrap. In ",
-      "brackets: data sets without limits (a singular fit has no Wald interval), which do not ",
-      "count."),
-    "", markdown_table(c("interval", "sd (Intercept)", "sd x", "correlation", "sigma", "(Intercept)",
-      "x"), rows))
+      sprintf("%.1f", 100 * error), ". `y ~ x + (x | g)` fitted by REML to 20 groups of 8 rows; ",
+      "true standard deviations 1 and 0.5, correlation 0.3, sigma 1; 499 samples for each ",
+      "bootstrap. In brackets: data sets without limits (a singular fit has no Wald interval), ",
+      "which do not count."),
+    "", markdown_table(c("interval", "sd (Intercept)", "sd x", "correlation", "sigma",
+      "(Intercept)", "x"), rows))
 }
 
 section <- function(rows, large, found) {
   c(
     "## Profiles and intervals", "",
-    paste0("Wall time of whole calls, medians of interleaved runs (`bench/intervals.R`). Bold: meets ",
-      "its target. Differences of the limits of `confint()` are the largest over all parameters, in ",
-      "the parameter's unit and as a part of the interval's width; for them lme4's fit had a tight ",
-      "tolerance."), "",
+    paste0("Wall time of whole calls, medians of interleaved runs (`bench/intervals.R`). Bold: ",
+      "meets its target. Differences of the limits of `confint()` are the largest over all ",
+      "parameters, in the parameter's unit and as a part of the interval's width; for them lme4's ",
+      "fit had a tight tolerance."), "",
     markdown_table(c("", "lme4 / rlmm, profile()", "confint()", "target", "rlmm, s, profile()",
       "lme4, s, profile()", "rlmm, s, confint()", "lme4, s, confint()", "difference of limits",
       "part of the width"), rows), "",
-    paste0("InstEval, 73,421 rows, `y ~ service + (1 | s) + (1 | d)`: `profile()` of all parameters ",
-      number(large[["profile"]]), " s, `confint()` ", number(large[["confint"]]), " s (target 120)."),
+    paste0("InstEval, 73,421 rows, `y ~ service + (1 | s) + (1 | d)`: `profile()` of all ",
+      "parameters ", number(large[["profile"]]), " s, `confint()` ", number(large[["confint"]]),
+      " s (target 120)."),
     if (!is.null(found)) coverage_section(found),
     "", machine_facts()
   )

@@ -114,7 +114,8 @@ test_that("the data frame has the held value and the log-likelihood", {
   expect_equal(plain$.focal[own], pr$Days[own])
   # a fit with the value held: its offset
   day <- plain[own, ][3, ]
-  held <- rlmm(Reaction ~ 1 + offset(day$.focal * Days) + (Days | Subject), sleepstudy, REML = FALSE)
+  held <- rlmm(Reaction ~ 1 + offset(day$.focal * Days) + (Days | Subject), sleepstudy,
+    REML = FALSE)
   expect_equal(day$.loglik, as.numeric(logLik(held)), tolerance = 1e-8)
   expect_equal(day$.zeta^2, deviance(held) - attr(pr, "minimum"), tolerance = 1e-5)
 })
@@ -124,7 +125,8 @@ test_that("other scales have the same intervals, transformed", {
   limits <- confint(pr)
   for (base in c(exp(1), 2)) {
     logs <- confint(logProf(pr, base))
-    expect_equal(base^logs[c(1, 2, 4), ], limits[c(1, 2, 4), ], ignore_attr = TRUE, tolerance = 1e-8)
+    expect_equal(base^logs[c(1, 2, 4), ], limits[c(1, 2, 4), ], ignore_attr = TRUE,
+      tolerance = 1e-8)
     expect_equal(logs[c(3, 5, 6), ], limits[c(3, 5, 6), ])
   }
   expect_equal(rownames(confint(logProf(pr, ranef = FALSE)))[c(1, 4)], c(".sig01", ".lsigma"))
