@@ -28,9 +28,16 @@
 #' @section Warnings:
 #' `rlmm_bootstrap`, as said above.
 #' @references
-#' Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, chapter 5.
+#' Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, section 5.2
+#' (`"norm"`, `"basic"`, and equation 5.8 for quantiles) and 5.3 (`"perc"`, `"bca"`).
 #'
 #' Efron (1987). Better bootstrap confidence intervals. J. Am. Stat. Assoc. 82, 171-185.
+#'
+#' Chihara & Hesterberg (2019). Mathematical Statistics with Resampling and R, 2nd edition. Wiley,
+#' chapter 5, on what percentile intervals can and cannot do.
+#'
+#' Chen & Shao (1999). Monte Carlo estimation of Bayesian credible and HPD intervals. J. Comput.
+#' Graph. Stat. 8, 69-92 (`"shortest"`, there for samples of a posterior distribution).
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' b <- bootMer(fit, nsim = 300, seed = 1)
@@ -103,7 +110,7 @@ normal_quantiles <- function(t, probabilities) {
   }, 0)
 }
 
-# Efron (1987), eq. 6.8.
+# Efron (1987); Davison & Hinkley (1997), section 5.3.2.
 bca_probabilities <- function(t, t0, probabilities, acceleration) {
   bias <- stats::qnorm(mean(t < t0) + mean(t == t0) / 2)
   if (!is.finite(bias)) return(c(NA, NA))

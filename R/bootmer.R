@@ -18,8 +18,10 @@
 #'   * `"semiparametric"`: residuals drawn with replacement, random effects kept; needs
 #'     `use.u = TRUE`;
 #'   * `"residual"`: random effects (of the terms that are not kept) and residuals drawn with
-#'     replacement, after they have been transformed to have the covariance that was estimated;
-#'   * `"cases"`: groups of the data drawn with replacement, see `cluster` and `resample`.
+#'     replacement, after they have been transformed to have the covariance that was estimated
+#'     (Carpenter, Goldstein & Rasbash 2003, section 3.2);
+#'   * `"cases"`: groups of the data drawn with replacement, see `cluster` and `resample` (van der
+#'     Leeden, Meijer & Busing 2008).
 #' @param verbose Print the statistic of each sample, after the last one?
 #' @param .progress `"auto"`: progress is signalled through the progressr package where that is
 #'   installed, which shows it as the user has set there; otherwise interactive sessions show a bar
@@ -69,6 +71,9 @@
 #'
 #' van der Leeden, Meijer & Busing (2008). Resampling multilevel models. In: Handbook of Multilevel
 #' Analysis, chapter 11. Springer.
+#'
+#' Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, section 3.8
+#' (hierarchical data).
 #'
 #' O'Neill (2014). PCG: a family of simple fast space-efficient statistically good algorithms for
 #' random number generation. Harvey Mudd College, HMC-CS-2014-0905.

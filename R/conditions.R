@@ -26,10 +26,11 @@
 #' `re_form`, `new_levels`, `missing_group` (prediction and simulation); `different_data`,
 #' `different_response`, `not_nested`, `comparison`, `reml_comparison`, `reml_deviance` (comparing
 #' models); `ddf` (degrees of freedom that cannot be had), `not_estimable`, `cluster`,
-#' `redundant_columns` (tests of the fixed effects); `bootstrap` (samples without a statistic, or an
-#' interrupt); `better_optimum` (a search from other starts found a lower criterion);
-#' `missing_package`, `no_counterpart` (another package is needed, or has no such model);
-#' `constraint` (see [fit_constrained()]).
+#' `redundant_columns` (tests of the fixed effects); `lower_criterion`, `profile_incomplete`,
+#' `profile_too_short`, `no_reml_profile`, `no_interval` (profiles and intervals); `bootstrap`
+#' (samples without a statistic, or an interrupt); `better_optimum` (a search from other starts
+#' found a lower criterion); `missing_package`, `no_counterpart` (another package is needed, or has
+#' no such model); `constraint` (see [fit_constrained()]).
 #' @name rlmm-conditions
 #' @examples
 #' tryCatch(

@@ -43,12 +43,18 @@ checked_zeta <- function(zeta) {
 
 profile_curves <- function(object) {
   curves <- attr(object, "curves")
-  if (is.null(curves)) {
+  if (!has_all_rows(object)) {
     stop_rlmm("bad_argument", paste0("this is a part of a profile's rows, which has lost the ",
       "curves: use the whole profile, and 'which' or 'parm' to choose parameters"),
     column = "object")
   }
   curves
+}
+
+# Rows that are taken from a profile may keep its attributes.
+has_all_rows <- function(object) {
+  curves <- attr(object, "curves")
+  !is.null(curves) && nrow(object) == sum(vapply(curves, function(curve) length(curve$at), 1L))
 }
 
 # Positions of some of the curves: by number, by name, or all of a kind.

@@ -32,10 +32,36 @@
 #' intervals that are symmetric for their logarithms and correlations for Fisher's z, by observed
 #' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none:
 #' `NA`, with a warning of class `rlmm_no_interval`.
+#' @section Coverage:
+#' Percent of 1,000 simulated data sets whose 95 percent interval holds the true value (Monte Carlo
+#' error 0.7). The model is `y ~ x + (x | g)`, fitted by REML to 20 groups of 8 rows, with true
+#' standard deviations 1 and 0.5, correlation 0.3 and sigma 1; 499 samples for each bootstrap. In
+#' brackets: data sets for which there are no limits, which do not count. The script
+#' `bench/intervals.R` of the package's sources makes this table.
+#'
+#' | interval | sd (Intercept) | sd x | correlation | sigma | (Intercept) | x |
+#' |---|---|---|---|---|---|---|
+#' | profile of the deviance | 93.5 | 95.2 | 93.6 | 94.6 | 94.7 | 94.4 |
+#' | profile of the REML criterion | 94.2 | 95.9 | 93.7 | 94.6 | | |
+#' | Wald | 95.0 (121) | 96.6 (121) | 98.9 (121) | 94.2 | 94.1 | 93.6 |
+#' | bootstrap, perc | 92.8 | 96.1 | 94.2 | 94.3 | 94.0 | 93.3 |
+#' | bootstrap, basic | 93.2 | 84.8 | 69.2 | 93.4 | 93.9 | 94.1 |
+#' | bootstrap, norm | 93.4 | 87.3 | 84.8 | 93.8 | 94.0 | 94.1 |
+#' | bootstrap, bca | 94.0 | 88.7 | 93.5 (29) | 93.4 | 93.5 | 93.7 |
+#' | bootstrap, shortest | 91.9 | 90.7 | 88.4 | 93.5 | 93.8 | 92.8 |
+#' | residual bootstrap, perc | 89.9 | 96.5 | 93.9 | 93.5 | 94.1 | 94.3 |
+#' | cases bootstrap, perc | 84.4 | 87.8 | 90.7 | 91.5 | 92.7 | 92.7 |
 #' @inheritSection profile.rlmm Warnings
-#' @seealso [profile.rlmm()], [confint.rlmm_profile()], [intervals.rlmm()].
+#' @seealso [profile.rlmm()], [confint.rlmm_profile()], [confint.rlmm_boot()], [intervals.rlmm()].
 #' @references
-#' Pinheiro & Bates (2000). Mixed-Effects Models in S and S-PLUS. Springer, section 2.4.
+#' Profiles: Bates, Maechler, Bolker & Walker (2015). Fitting linear mixed-effects models using
+#' lme4. Journal of Statistical Software 67(1), section 5.1; Venzon & Moolgavkar (1988). A method
+#' for computing profile-likelihood-based confidence intervals. Applied Statistics 37, 87-94.
+#'
+#' Wald: Pinheiro & Bates (2000). Mixed-Effects Models in S and S-PLUS. Springer, section 2.4.
+#'
+#' Bootstrap: Davison & Hinkley (1997). Bootstrap Methods and Their Application. Cambridge, chapter
+#' 5.
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' confint(fit)
@@ -97,12 +123,8 @@ wald_limits <- function(object, table, chosen, level, oldNames) {
 }
 
 limits_by_boot <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
+  if (is.null(FUN)) chosen_parameters(profile_parameters(object), parm)
   boot <- if (is.null(FUN)) bootMer(object, nsim = nsim, ...) else
     bootMer(object, FUN, nsim = nsim, ...)
-  limits <- confint(boot, level = level, type = type)
-  if (!is.null(FUN)) return(if (is.null(parm)) limits else limits[parm, , drop = FALSE])
-  table <- profile_parameters(object)
-  limits <- limits[, seq_len(2L), drop = FALSE]
-  rownames(limits) <- if (oldNames) table$old else table$new
-  limits[chosen_parameters(table, parm), , drop = FALSE]
+  confint(boot, parm, level = level, type = type, oldNames = oldNames)
 }

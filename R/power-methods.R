@@ -39,7 +39,8 @@ plot.rlmm_power <- function(x, target = 0.8, ...) {
   draw(lattice::xyplot, list(formula, data = data, ylim = c(-0.04, 1.04), xlab = many[1L],
     ylab = "Power", main = list(power_title(x), cex = 0.9, font = 1), as.table = TRUE, key = key,
     xlim = range_with_margin(data$size), par.settings = plot_theme(),
-    scales = list(alternating = FALSE, x = list(at = axis_values(data$size))),
+    scales = list(alternating = FALSE, x = list(at = axis_values(data$size),
+      labels = vapply(axis_values(data$size), format, "", digits = 4))),
     panel = function(x, y, subscripts, ...) {
       lattice::panel.grid(h = -1, v = 0, col = "grey92")
       lattice::panel.abline(h = target, col = "grey45", lty = 2)
@@ -58,11 +59,13 @@ axis_values <- function(size) {
   if (length(values) <= 8L) values else pretty(values)
 }
 
-# Powers with their confidence limits, joined by lines for each colour.
+# Powers with their confidence limits, joined by lines for each colour; side by side.
 panel_power <- function(data, colours) {
+  width <- 0.008 * diff(lattice::current.panel.limits()$xlim)
   for (k in seq_along(colours)) {
     own <- data[as.integer(data$by) == k, ]
     own <- own[order(own$size), ]
+    own$size <- own$size + width * (k - (1 + length(colours)) / 2)
     lattice::panel.segments(own$size, own$lower, own$size, own$upper, col = colours[k])
     lattice::panel.lines(own$size, own$power, col = colours[k], lwd = 1.5)
     lattice::panel.points(own$size, own$power, col = colours[k], pch = 16, cex = 0.8)

@@ -41,7 +41,7 @@ at_of_zeta <- function(zeta, curve) {
 # followed on the logarithmic scale until it is as good as there.
 end_of_range <- function(curve, side) {
   if (curve$endings[side] != "bound") return(NA_real_)
-  if (curve$kind %in% c("sigma", "log_sigma", "sigma2")) -Inf else range(curve$at)[side]
+  switch(curve$kind, sigma = , log_sigma = , sigma2 = -Inf, cor = c(-pi, pi)[side] / 2, 0)
 }
 
 # Where the cubic polynomial with these values and slopes at 0 and 1 is zero first. The values
@@ -64,11 +64,18 @@ curve_limits <- function(curve, zeta) {
 limits_of_curves <- function(curves, zeta) {
   limits <- t(vapply(curves, curve_limits, zeta, zeta = zeta))
   dimnames(limits) <- list(names(curves), percent_names(stats::pnorm(zeta)))
-  short <- rownames(limits)[is.na(limits[, 1L]) | is.na(limits[, 2L])]
-  if (length(short)) {
-    warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before ",
-      "zeta reaches ", format(max(abs(zeta)), digits = 4), ": make it with a smaller 'alphamax', ",
-      "or a larger 'maxpts'"), column = short[1L])
-  }
+  warn_of_short(curves, is.na(limits), max(abs(zeta)))
   limits
+}
+
+warn_of_short <- function(curves, missing, zeta) {
+  short <- names(curves)[rowSums(missing) > 0L]
+  if (length(short) == 0L) return(invisible())
+  endings <- vapply(curves, `[[`, c("", ""), "endings")[t(missing)]
+  advice <- c(cutoff = "make it with a smaller 'alphamax'",
+    points = "make it with a larger 'maxpts'",
+    failure = "the criterion cannot be computed further out")[unique(endings)]
+  warn_rlmm("profile_too_short", paste0("the profile of ", quoted_list(short), " ends before zeta ",
+    "reaches ", format(zeta, digits = 4), ": ", paste(advice, collapse = ", or ")),
+  column = short[1L])
 }

@@ -57,7 +57,7 @@ curve_estimate <- function(curve) {
 #' @rdname rlmm_profile
 #' @export
 print.rlmm_profile <- function(x, digits = max(3, getOption("digits") - 3), ...) {
-  if (is.null(attr(x, "curves"))) return(print(as_plain(x), digits = digits, ...))
+  if (!has_all_rows(x)) return(print(as_plain(x), digits = digits, ...))
   reml <- attr(x, "criterion") == "REML"
   cat("Profile of the ", if (reml) "REML criterion" else "deviance", ", ", nrow(x), " points\n",
     sep = "")

@@ -25,7 +25,8 @@ splom.rlmm_profile <- function(x, data = NULL, levels = sqrt(stats::qchisq(conf,
   draw(lattice::splom, list(~frame, varnames = names(curves), xlab = NULL,
     par.settings = plot_theme(), lower.panel = panel(draw.lower, TRUE),
     upper.panel = panel(draw.upper, FALSE), varname.cex = if (length(curves) > 6L) 0.6 else 0.8,
-    axis.text.cex = 0.6, prepanel.limits = function(x) range(x)), ...)
+    pscales = if (length(curves) > 3L) 4 else 5, axis.text.cex = 0.6,
+    prepanel.limits = function(x) range(x)), ...)
 }
 
 # For each curve, zeta of every other parameter as a function of its own zeta.
@@ -45,13 +46,27 @@ profile_traces <- function(x, curves) {
 trace_function <- function(own, other) {
   known <- is.finite(other) & !duplicated(own)
   if (sum(known) < 2L) return(function(zeta) rep(NA_real_, length(zeta)))
-  spline <- stats::splinefun(own[known], other[known], method = "natural")
+  spline <- calm_spline(own[known], other[known])
   range <- range(own[known])
   function(zeta) {
     out <- spline(zeta)
     out[zeta < range[1L] | zeta > range[2L]] <- NA
     out
   }
+}
+
+# Cubic polynomials that do not swing beyond the points they join, since traces may have corners:
+# the slope at a point is the harmonic mean of those of the lines to its neighbours, or zero
+# (Fritsch & Butland 1984).
+calm_spline <- function(x, y) {
+  x_order <- order(x)
+  x <- x[x_order]
+  y <- y[x_order]
+  lines <- diff(y) / diff(x)
+  before <- lines[-length(lines)]
+  after <- lines[-1L]
+  inner <- ifelse(before * after > 0, 2 * before * after / (before + after), 0)
+  stats::splinefunH(x, y, c(lines[1L], inner, lines[length(lines)]))
 }
 
 # Values of a parameter by zeta, for pictures: monotone interpolation, at the bound beyond the end.

@@ -15,7 +15,7 @@ profile_parameters <- function(object, scale = "sdcor") {
     new = make.unique(c(unlist(lapply(parts, `[[`, "name")), name_of_kind[[kinds[3L]]], fixed),
       "_"),
     focus = cbind(do.call(cbind, lapply(parts, `[[`, "focus")), c(4, 0, 0, 0),
-      rbind(rep(5, p), seq_len(p), 0, 0)[, seq_len(p), drop = FALSE])
+      rbind(rep(5, p), seq_len(p), rep(0, p), rep(0, p)))
   )
 }
 

@@ -80,7 +80,9 @@ zeta_line <- function(curve, par, most, n = 151L) {
     at <- at_of_zeta(sign * 1.08 * most, curve)
     if (is.na(at)) range(curve$at)[(3 + sign) / 2] else at
   }, 0)
-  at <- seq(ends[1L], ends[2L], length.out = n)
+  # with its own points: a line may have corners
+  own <- curve$at[curve$at > ends[1L] & curve$at < ends[2L]]
+  at <- sort(c(seq(ends[1L], ends[2L], length.out = n), own))
   at <- at[is.finite(curve_values(curve, at))]
   data.frame(value = curve_values(curve, at), zeta = curve_spline(curve)(at),
     par = factor(par, par))
@@ -99,12 +101,12 @@ draw_limits <- function(limits, levels, absVal) {
 
 # Panels by parameter, each with its own axis.
 draw_curves <- function(form, points, ours, scales, ...) {
-  free <- list(x = list(relation = "free", tick.number = 4), alternating = 1)
   n <- nlevels(points$par)
+  free <- list(x = list(relation = "free", tick.number = if (n > 6L) 3 else 4), alternating = 1)
   draw(lattice::xyplot, list(form, data = points, par.settings = plot_theme(), as.table = TRUE,
     scales = utils::modifyList(free, as.list(scales)), xlab = NULL,
     strip = lattice::strip.custom(par.strip.text = list(cex = if (n > 9L) 0.65 else 0.85)),
-    between = list(x = 0.3, y = 0.3)), ours, ...)
+    between = list(x = if (n > 6L) 0.8 else 0.3, y = 0.3)), ours, ...)
 }
 
 #' @rdname xyplot.rlmm_profile
@@ -156,5 +158,7 @@ density_line <- function(curve, par, most, n) {
   inside <- abs(line$zeta) <= most
   line <- line[inside, ]
   line$density <- stats::dnorm(line$zeta) * zeta_of_values(curve, line$value, deriv = 1L)
+  # near -1 and 1 the density of a correlation has no bound
+  if (curve$kind == "cor") line <- line[abs(line$value) < 0.995, ]
   line[is.finite(line$density), ]
 }

@@ -1,9 +1,9 @@
-# Bootstrap, many responses and power, beside lme4; and the coverage of bootstrap intervals.
+# Bootstrap, many responses and power, beside lme4. How often intervals hold the true values is
+# measured by bench/intervals.R.
 #
-#   Rscript bench/bootstrap.R [runs=5] [coverage=1000] [lib=.lib] [write=yes]
+#   Rscript bench/bootstrap.R [runs=5] [lib=.lib] [write=yes]
 #
-# from the top of the project. A complete run takes about five minutes; coverage=0 leaves out the
-# simulations of coverage, which take one or two of them.
+# from the top of the project. A complete run takes about a minute.
 
 source("bench/common.R")
 
@@ -55,8 +55,6 @@ responses <- function(n) {
   as.data.frame(y + matrix(rnorm(n * length(y), 0, 25), length(y)))
 }
 
-seconds_of <- function(expr) system.time(quietly(expr))[["elapsed"]]
-
 measure <- function(task, runs) {
   message(format(Sys.time(), "%H:%M:%S"), " ", task$name)
   data <- task$data()
@@ -82,50 +80,11 @@ memory_of <- function(nsim) {
     stdout = TRUE), 1L))
 }
 
-# How often intervals hold the true values: 20 groups of 8 rows, 499 samples each.
-coverage <- function(runs, level = 0.95) {
-  set.seed(20)
-  d <- data.frame(g = factor(rep(1:20, each = 8)), x = rep(seq(-1, 1, length.out = 8), 20))
-  truth <- list(beta = c(1, 0.5), sigma = 1, theta = c(1, 0.15, sqrt(0.25 - 0.15^2)))
-  params <- c(1, 0.5, 0.3, 1, 1, 0.5)
-  y <- rlmm::simulate_lmm(~ x + (x | g), d, truth, nsim = runs, seed = 1)
-  kinds <- c("perc", "basic", "norm", "bca", "shortest")
-  holds <- array(NA, c(runs, 7L, 6L))
-  for (i in seq_len(runs)) {
-    d$y <- y[[i]]
-    fit <- quietly(rlmm::rlmm(y ~ x + (x | g), d))
-    b <- rlmm::bootMer(fit, nsim = 499, seed = i)
-    others <- lapply(c("residual", "cases"), function(type) {
-      rlmm::bootMer(fit, nsim = 499, seed = i, type = type)
-    })
-    limits <- c(lapply(kinds, function(kind) quietly(confint(b, type = kind, level = level))),
-      lapply(others, function(b) quietly(confint(b, level = level))))
-    for (k in 1:7) holds[i, k, ] <- limits[[k]][, 1L] <= params & params <= limits[[k]][, 2L]
-  }
-  list(rate = apply(holds, 2:3, mean, na.rm = TRUE), runs = runs, level = level,
-    missing = apply(is.na(holds), 2:3, sum), names = rownames(limits[[1L]]),
-    kinds = c(paste("parametric,", kinds), "residual, perc", "cases, perc"))
-}
-
-coverage_section <- function(found) {
-  error <- sqrt(found$level * (1 - found$level) / found$runs)
-  rows <- lapply(seq_along(found$kinds), function(k) {
-    c(found$kinds[k], sprintf("%.1f", 100 * found$rate[k, ]))
-  })
-  c("", "### Coverage", "",
-    paste0("Percent of ", found$runs, " data sets of 20 groups with 8 rows whose ",
-      100 * found$level, " percent interval, from 499 samples, holds the true value; Monte Carlo ",
-      "error ", sprintf("%.1f", 100 * error), ". `y ~ x + (x | g)`, true standard deviations 1 and ",
-      "0.5, correlation 0.3, sigma 1. An interval without limits does not count (at most ",
-      max(found$missing), " in a cell)."),
-    "", markdown_table(c("samples, interval", found$names), rows))
-}
-
-section <- function(rows, memory, power, found) {
+section <- function(rows, memory, power) {
   c(
     "## Bootstrap, many responses, power", "",
-    paste0("Wall time of whole calls, medians of interleaved runs (`bench/bootstrap.R`); lme4 with ",
-      "fewer replicates, times per replicate."), "",
+    paste0("Wall time of whole calls, medians of interleaved runs (`bench/bootstrap.R`); lme4 ",
+      "with fewer replicates, times per replicate."), "",
     markdown_table(c("", "lme4 / rlmm", "target", "rlmm, ms per replicate", "lme4, ms per replicate",
       "replicates of rlmm", "s for these"), rows), "",
     paste0("Peak memory above the process's own: ", megabytes(memory[1L]),
@@ -133,17 +92,14 @@ section <- function(rows, memory, power, found) {
       "which the statistics kept take 6 MB and the rest is what R has not yet collected."), "",
     paste0("`power_sim()`: ", number(power), " s for 1,000 simulations of sleepstudy's slope with ",
       "Satterthwaite's degrees of freedom for each."),
-    if (!is.null(found)) coverage_section(found),
     "", machine_facts()
   )
 }
 
 single_blas_thread()
-options <- command_options(runs = 5, coverage = 1000)
+options <- command_options(runs = 5)
 rows <- lapply(tasks, measure, runs = options$runs)
 memory <- vapply(c(1000, 1e5), memory_of, 0)
 fit <- rlmm::rlmm(Reaction ~ Days + (Days | Subject), rlmm::sleepstudy)
 power <- stats::median(replicate(options$runs, seconds_of(rlmm::power_sim(fit, "Days", seed = 1))))
-found <- if (options$coverage > 0) coverage(options$coverage)
-report("bootstrap", section(rows, memory, power, found), options$write,
-  options$runs >= 3 && options$coverage >= 1000)
+report("bootstrap", section(rows, memory, power), options$write, options$runs >= 3)

@@ -43,6 +43,8 @@ single_blas_thread <- function() {
 
 quietly <- function(expr) suppressWarnings(suppressMessages(expr))
 
+seconds_of <- function(expr) system.time(quietly(expr))[["elapsed"]]
+
 # Each fits a model, list(formula, REML, ...), to data with default settings.
 fitters <- list(
   rlmm = function(model, data) rlmm::rlmm(model$formula, data, REML = model$REML),

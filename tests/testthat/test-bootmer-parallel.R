@@ -193,3 +193,26 @@ test_that("an interrupt returns the samples that are complete", {
   expect_true(as.integer(facts[1]) %in% 1:29)
   expect_equal(facts[3], "TRUE")
 })
+
+test_that("an interrupt is seen while samples are fitted in Rust, and by the future framework", {
+  skip_on_cran()
+  skip_on_os("windows")
+  skip_if_not(installed())
+  code <- function(before, seconds, call) c(
+    "suppressMessages(library(rlmm))", "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
+    before, paste0("system(sprintf('(sleep ", seconds, "; kill -INT %d) &', Sys.getpid()))"),
+    "told <- ''", "time <- system.time(", "b <- withCallingHandlers(", call,
+    ", rlmm_bootstrap = function(w) {", "  told <<- conditionMessage(w)",
+    "  invokeRestart('muffleWarning')", "}))[[3]]",
+    "same <- identical(b$t[1:5, , drop = FALSE], bootMer(fit, b$statistic, nsim = 5, seed = 1)$t)",
+    "cat(grepl('interrupted', told), b$R > 4, b$R == nrow(b$t), same, time < 3)")
+  out <- run_in_new_session(code("", 1, "bootMer(fit, nsim = 1e7, seed = 1)"))
+  expect_equal(utils::tail(out, 1), "TRUE TRUE TRUE TRUE TRUE")
+
+  skip_if_not_installed("future")
+  out <- run_in_new_session(code(c("future::plan(future::multisession, workers = 2)",
+    "b <- bootMer(fit, nsim = 4, seed = 1)",
+    "slow <- function(m) { Sys.sleep(0.02); c(sigma = sigma(m)) }"), 3,
+  "bootMer(fit, slow, nsim = 600, seed = 1)"))
+  expect_match(utils::tail(out, 1), "^TRUE TRUE TRUE TRUE")
+})

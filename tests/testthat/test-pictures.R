@@ -32,7 +32,15 @@ lattice_pictures <- list(
   shrinkage = quote(plot_shrinkage(fit)),
   "shrinkage of one" = quote(plot_shrinkage(fit, columns = "x")),
   "influence of groups" = quote(plot(influence(fit, "g"))),
-  "influence of rows" = quote(plot(influence(fit)))
+  "influence of rows" = quote(plot(influence(fit))),
+  "profile zeta" = quote(lattice::xyplot(profile(fit))),
+  "profile absolute" = quote(lattice::xyplot(profile(fit), absVal = TRUE)),
+  "profile density" = quote(lattice::densityplot(profile(fit))),
+  "profile log-likelihood" = quote(plot(profile(fit))),
+  "profile pairs" = quote(lattice::splom(profile(fit), which = c(1, 2, 4))),
+  bootstrap = quote(plot(bootMer(fit, nsim = 100, seed = 1))),
+  power = quote(plot(power_sim(fit, "x", list(g = c(4, 5, 8)), effect = c(0.5, 1), nsim = 50,
+    seed = 1)))
 )
 
 ggplot_pictures <- list(

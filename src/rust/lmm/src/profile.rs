@@ -44,6 +44,8 @@ pub use curve::{CurvePoint, Ending, Range};
 
 /// Evaluations that a curve takes, about.
 const EVALUATIONS: f64 = 40.0;
+/// How near to a bound, in the focus's natural unit, is at the bound.
+const CLOSE: f64 = 1e-8;
 /// Operations below which threads cost more than they gain (about 20 ms of one core).
 const PARALLEL_WORK: f64 = 3e7;
 
@@ -217,7 +219,8 @@ fn one_curve(
     progress: &Progress,
 ) -> Result<Found, LmmError> {
     let frame = Frame::new(model, &base.units, focus);
-    let x = frame.locate(model, &base.theta, base.log_sigma, &base.beta);
+    let mut x = frame.locate(model, &base.theta, base.log_sigma, &base.beta);
+    snap(&frame, &mut x);
     let mut problem = Constrained {
         model,
         work,
@@ -250,6 +253,17 @@ fn one_curve(
     let steepness = (0.5 * center.bend).max(0.0).sqrt();
     let middle = curve_point(model, &frame, &center, 0.0, steepness);
     Ok(join(focus, middle, sides, undefined, evaluations))
+}
+
+/// Set the focus to its bound if it is as good as there.
+fn snap(frame: &Frame, x: &mut [f64]) {
+    let (lower, upper) = frame.bounds(x[0]);
+    let close = CLOSE * frame.scale(x)[0];
+    for bound in [lower, upper] {
+        if (x[0] - bound).abs() <= close {
+            x[0] = bound;
+        }
+    }
 }
 
 /// A correlation of effects without variance can be anything.

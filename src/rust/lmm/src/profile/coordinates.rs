@@ -52,7 +52,7 @@ pub enum Focus {
 /// Sigma is as good as zero at this part of its estimate (on the logarithmic scale).
 const SIGMA_VANISHES: f64 = 9.2;
 /// Or at this part of the response's scale.
-const SIGMA_ZERO: f64 = -13.8;
+const SIGMA_ZERO: f64 = -18.4;
 
 /// How the first rows of a term's factor M depend on the coordinates.
 #[derive(Debug, Clone, Copy, PartialEq)]

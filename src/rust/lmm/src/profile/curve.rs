@@ -4,7 +4,10 @@
 //! `zeta = sign(w - w^) sqrt(D(w) - D^)` (Bates and Watts 1988, ch. 6), whose derivative is
 //! `D' / (2 zeta)`: exact, since D' is the partial derivative at the minimum. A step solves the
 //! second-order expansion of zeta; one that changes zeta by more than twice what was intended is
-//! halved. So every stretch is known at its ends with slopes.
+//! halved. So every stretch is known at its ends with slopes, and between them interpolated by a
+//! cubic polynomial. The second derivative `(D'' / 2 - zeta'^2) / zeta`, which is known too, tells how
+//! far off that is: where a correlation of the others reaches one on the way, or another local minimum
+//! becomes the least, zeta bends suddenly, and points are added until the polynomials follow.
 //!
 //! The minimum need not be continuous in w. Where zeta falls on the way out, another local minimum is
 //! lower, and is followed back; and a correlation does not count where a standard deviation is zero,
@@ -13,7 +16,7 @@
 use crate::error::LmmError;
 use crate::model::Model;
 use crate::profile::constrained::{Constrained, Minimum};
-use crate::profile::coordinates::Frame;
+use crate::profile::coordinates::{Focus, Frame};
 use crate::small::multiply;
 
 /// How far to go, and how fine.
@@ -86,10 +89,16 @@ const HALVINGS: usize = 12;
 const MARGIN: f64 = 1.02;
 /// Below this zeta is too small to divide by.
 const SMALL: f64 = 0.01;
-/// How near to a corner, in zeta and as an angle, is near enough.
-const CORNER: f64 = 1e-6;
+/// How near to a corner, in zeta or as an angle, is near enough.
+const CORNER: f64 = 1e-5;
 /// Minima spent on finding it.
-const CORNER_SEARCH: usize = 6;
+const CORNER_SEARCH: usize = 12;
+/// How far off zeta may be between two points, about.
+const INTERPOLATION: f64 = 2e-4;
+/// From this on a curve is taken to break, and both ends of the stretch are tried as starts.
+const BREAK: f64 = 1e-3;
+/// Points that a side may get for that.
+const ADDED: usize = 20;
 
 /// A minimum on the way.
 #[derive(Clone)]
@@ -152,6 +161,7 @@ impl Walk<'_, '_> {
             }
         }
         self.sweep_back(&mut path)?;
+        self.refine(&mut path)?;
         Ok(Side {
             lower: self.lowest(&path),
             points: path[1..].iter().map(|r| self.point(r)).collect(),
@@ -230,22 +240,10 @@ impl Walk<'_, '_> {
             self.range.delta
         };
         let longest = before.map(|b| GROWTH * (last.minimum.x[0] - b.x[0]).abs());
-        if last.steepness <= 0.0 {
-            return longest.unwrap_or(0.1 * self.problem.frame.scale(&last.minimum.x)[0]);
+        match expansion(last, rise) {
+            Some(step) => step.min(longest.unwrap_or(f64::INFINITY)),
+            None => longest.unwrap_or(0.1 * self.problem.frame.scale(&last.minimum.x)[0]),
         }
-        let linear = rise / last.steepness;
-        let square = last.steepness * last.steepness;
-        let under = if last.height < SMALL {
-            square
-        } else {
-            square + 2.0 * rise * (0.5 * last.minimum.bend - square) / last.height
-        };
-        let step = if under > 0.0 {
-            2.0 * rise / (last.steepness + under.sqrt())
-        } else {
-            2.0 * linear
-        };
-        step.min(longest.unwrap_or(f64::INFINITY))
     }
 
     /// The curve meets the cap between the last point and `next`, and is flat from there on.
@@ -257,42 +255,45 @@ impl Walk<'_, '_> {
         bound: f64,
     ) -> Result<(), LmmError> {
         let level = self.height(cap);
-        let mut below = path[path.len() - 1].clone();
-        let mut above = next.clone();
+        let mut beyond = next.minimum.x[0];
         for _ in 0..CORNER_SEARCH {
-            let span = above.minimum.x[0] - below.minimum.x[0];
-            let slopes = [&below, &above].map(|r| r.steepness * span.abs());
-            let part = cubic_crossing([below.height, above.height], slopes, level);
-            let x = below.minimum.predict(self.problem.frame, part * span, None);
-            match self.minimise(x)? {
-                Some(found) if found.height > level => above = found,
-                Some(found) => {
-                    path.push(found.clone());
-                    below = found;
-                }
-                None => break,
-            }
-            if level - below.height < CORNER {
+            let below = &path[path.len() - 1];
+            let left = level - below.height;
+            let room = (beyond - below.minimum.x[0]).abs();
+            if left < CORNER || room < CORNER {
                 break;
             }
-        }
-        let corner = below.minimum.x[0];
-        for w in [corner + self.sign * CORNER, bound] {
-            if self.sign * (bound - w) >= 0.0 {
-                let mut flat = cap.clone();
-                self.problem.frame.turn(&mut flat.x, w);
-                path.push(Reached {
-                    minimum: flat,
-                    height: level,
-                    steepness: 0.0,
-                });
+            let step = expansion(below, left).filter(|s| *s < room);
+            let step = self.sign * step.unwrap_or(0.5 * room);
+            let x = below.minimum.predict(self.problem.frame, step, None);
+            let at = x[0];
+            match self.minimise(x)? {
+                Some(found) if found.height < level - CORNER => path.push(found),
+                _ => beyond = at,
             }
+        }
+        path.push(self.flat_at(cap, beyond));
+        if self.sign * (bound - beyond) > 0.0 {
+            path.push(self.flat_at(cap, bound));
         }
         Ok(())
     }
 
+    /// The cap with the focus at w.
+    fn flat_at(&self, cap: &Minimum, w: f64) -> Reached {
+        let mut flat = cap.clone();
+        self.problem.frame.turn(&mut flat.x, w);
+        Reached {
+            height: self.height(&flat),
+            minimum: flat,
+            steepness: 0.0,
+        }
+    }
+
     /// Where zeta falls, the walk had followed a local minimum up to there: look back from beyond.
-    fn sweep_back(&mut self, path: &mut [Reached]) -> Result<(), LmmError> {
+    /// Gives the first point that was replaced, if any.
+    fn sweep_back(&mut self, path: &mut [Reached]) -> Result<Option<usize>, LmmError> {
+        let mut first = None;
         for end in (2..path.len()).rev() {
             if path[end].height > path[end - 1].height - NEGLIGIBLE.sqrt() {
                 continue;
@@ -304,12 +305,85 @@ impl Walk<'_, '_> {
                 match self.minimise(x)? {
                     Some(other) if other.minimum.value < path[k].minimum.value - NEGLIGIBLE => {
                         path[k] = other;
+                        first = Some(k);
                     }
                     _ => break,
                 }
             }
         }
+        Ok(first)
+    }
+
+    /// Halve the stretches along which a cubic polynomial is not good enough.
+    fn refine(&mut self, path: &mut Vec<Reached>) -> Result<(), LmmError> {
+        let mut left = ADDED.min((self.range.most + 1).saturating_sub(path.len()));
+        let mut k = 1;
+        while k < path.len() {
+            let missed = self.bend_missed(&path[k - 1], &path[k]);
+            if left == 0 || missed <= INTERPOLATION {
+                k += 1;
+                continue;
+            }
+            left -= 1;
+            match self.between(&path[k - 1], &path[k], missed > BREAK)? {
+                Some(found) => {
+                    path.insert(k, found);
+                    let first = self.sweep_back(&mut path[..=k + 1])?;
+                    k = first.unwrap_or(k).min(k);
+                }
+                None => k += 1,
+            }
+        }
         Ok(())
+    }
+
+    /// What a polynomial with the same second derivative as zeta at one end adds to the cubic one
+    /// halfway: the larger of both. At the estimate zeta has none that is known; where a standard deviation is zero,
+    /// it depends on the direction from which the others have come.
+    fn bend_missed(&self, a: &Reached, b: &Reached) -> f64 {
+        let h = (b.minimum.x[0] - a.minimum.x[0]).abs();
+        if h <= 2.0 * CORNER || a.steepness == 0.0 && b.steepness == 0.0 {
+            return 0.0;
+        }
+        let mean = (b.height - a.height) / h;
+        let cubic_at_a = (6.0 * mean - 4.0 * a.steepness - 2.0 * b.steepness) / h;
+        let cubic_at_b = (2.0 * a.steepness + 4.0 * b.steepness - 6.0 * mean) / h;
+        let missed = [(a, cubic_at_a), (b, cubic_at_b)]
+            .into_iter()
+            .filter(|(end, _)| end.height > SMALL && !self.is_zero_deviation(end))
+            .map(|(end, cubic)| {
+                let square = end.steepness * end.steepness;
+                ((0.5 * end.minimum.bend - square) / end.height - cubic).abs()
+            });
+        missed.fold(0.0, f64::max) * h * h / 32.0
+    }
+
+    fn is_zero_deviation(&self, end: &Reached) -> bool {
+        matches!(self.problem.frame.focus, Focus::Deviation { .. }) && end.minimum.x[0] == 0.0
+    }
+
+    /// The least criterion halfway, as found from the first end or from both.
+    fn between(
+        &mut self,
+        a: &Reached,
+        b: &Reached,
+        both: bool,
+    ) -> Result<Option<Reached>, LmmError> {
+        let middle = 0.5 * (a.minimum.x[0] + b.minimum.x[0]);
+        let mut least: Option<Reached> = None;
+        for end in [a, b].into_iter().take(1 + usize::from(both)) {
+            let step = middle - end.minimum.x[0];
+            let x = end.minimum.predict(self.problem.frame, step, None);
+            if let Some(found) = self.minimise(x)? {
+                let value = |r: &Reached| r.minimum.value;
+                if least.as_ref().is_none_or(|l| value(&found) < value(l)) {
+                    least = Some(found);
+                }
+            }
+        }
+        let flat = self.cap.map(|cap| self.flat_at(cap, middle));
+        let is_lower = |flat: &Reached| least.as_ref().is_some_and(|l| flat.height < l.height);
+        Ok(flat.filter(is_lower).or(least))
     }
 
     /// The lowest point, if it is below the fit.
@@ -329,25 +403,23 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Where the cubic polynomial on [0, 1] with these values and slopes reaches a level between the
-/// values.
-fn cubic_crossing(values: [f64; 2], slopes: [f64; 2], level: f64) -> f64 {
-    let rise = values[1] - values[0];
-    let cubic = |t: f64| {
-        let bend = 3.0 * rise - 2.0 * slopes[0] - slopes[1];
-        let twist = slopes[0] + slopes[1] - 2.0 * rise;
-        values[0] + t * (slopes[0] + t * (bend + t * twist))
-    };
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..40 {
-        let middle = 0.5 * (low + high);
-        if cubic(middle) < level {
-            low = middle;
-        } else {
-            high = middle;
-        }
+/// The step along which zeta rises by so much, by its second-order expansion; `None` where it does
+/// not rise.
+fn expansion(last: &Reached, rise: f64) -> Option<f64> {
+    if last.steepness <= 0.0 {
+        return None;
     }
-    high
+    let square = last.steepness * last.steepness;
+    let under = if last.height < SMALL {
+        square
+    } else {
+        square + 2.0 * rise * (0.5 * last.minimum.bend - square) / last.height
+    };
+    Some(if under > 0.0 {
+        2.0 * rise / (last.steepness + under.sqrt())
+    } else {
+        2.0 * rise / last.steepness
+    })
 }
 
 /// A minimum in the user's units.
