@@ -5,7 +5,8 @@
 #'   the random effects, and sigma) or `"beta_"` (all fixed effects). All unless given.
 #' @param level Probability that an interval is to have.
 #' @param zeta The two values of zeta to use instead of the normal quantiles.
-#' @param ... Arguments of lme4's method that have no effect.
+#' @param non.mono.tol As lme4's argument, without effect: the curves are monotone between the limits.
+#' @param ... Not used. The names of the rows are those of the profile.
 #' @return A matrix with one row for each parameter and the lower and upper limits as columns.
 #' @details
 #' A limit is the value where zeta first reaches a normal quantile on the way out from the estimate.
@@ -24,7 +25,8 @@
 #' confint(pr, parm = c(".sigma", "Days"), level = 0.99)
 #' @importFrom stats confint
 #' @export
-confint.rlmm_profile <- function(object, parm, level = 0.95, zeta, ...) {
+confint.rlmm_profile <- function(object, parm, level = 0.95, zeta, non.mono.tol, ...) {
+  check_no_dots(...)
   curves <- profile_curves(object)
   if (!missing(parm) && !is.null(parm)) curves <- curves[chosen_curves(curves, parm)]
   if (missing(zeta)) {

@@ -15,6 +15,8 @@
 #'   (`sd_(Intercept)|Subject`, `sigma`)?
 #' @param criterion For profiles: `"deviance"`, or `"REML"` for variance parameters, see
 #'   [profile.rlmm()].
+#' @param ddf For Wald intervals of fixed effects: `"none"` for normal quantiles, `"Satterthwaite"` or
+#'   `"Kenward-Roger"` for those of t distributions, see [rlmm-ddf].
 #' @param ... Handed to [profile.rlmm()] or to `bootMer()`.
 #' @return A matrix with one row for each parameter and the lower and upper limits as columns.
 #'
@@ -28,7 +30,8 @@
 #' reaches 0 (or a correlation -1 or 1) if the data cannot exclude it. Those of a REML fit are based
 #' on the likelihood all the same, as in lme4, unless `criterion = "REML"`.
 #'
-#' Wald intervals of fixed effects are those of the normal distribution. Standard deviations have
+#' Wald intervals of fixed effects are those of the normal distribution unless `ddf` asks for those
+#' that belong to the tests of [summary.rlmm()]. Standard deviations have
 #' intervals that are symmetric for their logarithms and correlations for Fisher's z, by observed
 #' information (see [vcov_theta()]). A term that is singular lies on the boundary and has none:
 #' `NA`, with a warning of class `rlmm_no_interval`.
@@ -66,12 +69,12 @@
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' confint(fit)
 #' confint(fit, "theta_", oldNames = FALSE, criterion = "REML")
-#' confint(fit, "beta_", method = "Wald", level = 0.9)
+#' confint(fit, "beta_", method = "Wald", ddf = "Kenward-Roger")
 #' @export
 confint.rlmm <- function(object, parm, level = 0.95, method = c("profile", "Wald", "boot"), zeta,
                          nsim = 500, boot.type = c("perc", "basic", "norm", "bca", "shortest"),
                          FUN = NULL, quiet = FALSE, oldNames = TRUE,
-                         criterion = c("deviance", "REML"), ...) {
+                         criterion = c("deviance", "REML"), ddf = "none", ...) {
   method <- one_of(method, c("profile", "Wald", "boot"), "method")
   check_level(level)
   if (missing(parm)) parm <- NULL
@@ -83,7 +86,7 @@ confint.rlmm <- function(object, parm, level = 0.95, method = c("profile", "Wald
   chosen <- chosen_parameters(table, parm)
   if (method == "Wald") {
     check_no_dots(...)
-    return(wald_limits(object, table, chosen, level, oldNames))
+    return(wald_limits(object, table, chosen, level, oldNames, match_ddf(ddf)))
   }
   criterion <- one_of(criterion, c("deviance", "REML"), "criterion")
   if (missing(zeta)) zeta <- stats::qnorm((1 + level) / 2)
@@ -102,13 +105,14 @@ profile_limits <- function(object, table, chosen, zeta, criterion, oldNames, max
   limits_of_curves(follow_profiles(object, table, chosen, names, criterion, range)$curves, zeta)
 }
 
-wald_limits <- function(object, table, chosen, level, oldNames) {
-  half <- stats::qnorm((1 + level) / 2) * sqrt(diag(vcov(object)))
+wald_limits <- function(object, table, chosen, level, oldNames, ddf) {
   limits <- matrix(NA_real_, length(table$kind), 2L)
   dimnames(limits) <- list(if (oldNames) table$old else table$new,
     percent_names((1 + c(-1, 1) * level) / 2))
   fixed <- table$kind == "beta"
-  if (any(fixed[chosen])) limits[fixed, ] <- object$beta + outer(half, c(-1, 1))
+  if (any(fixed[chosen])) {
+    limits[fixed, ] <- object$beta + outer(wald_margins(object, level, ddf), c(-1, 1))
+  }
   if (!all(fixed[chosen])) {
     limits[!fixed, ] <- variance_intervals(object, level)[, c("lower", "upper")]
   }
@@ -120,6 +124,13 @@ wald_limits <- function(object, table, chosen, level, oldNames) {
       "intervals"), column = none[1L])
   }
   limits
+}
+
+# Half the lengths of the intervals of the fixed effects.
+wald_margins <- function(object, level, ddf) {
+  if (ddf == "none") return(stats::qnorm((1 + level) / 2) * sqrt(diag(vcov(object))))
+  table <- stats::coef(summary(object, ddf = ddf))
+  stats::qt((1 + level) / 2, table[, "df"]) * table[, "Std. Error"]
 }
 
 limits_by_boot <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {

@@ -133,3 +133,22 @@ test_that("bootstrap limits are those of bootMer()", {
   expect_equal(rownames(by_fun), "ratio")
   expect_rlmm_error(confint(fit, method = "boot", boot.type = "stud"), "bad_argument", "boot.type")
 })
+
+test_that("Wald intervals of fixed effects can have the degrees of freedom of the tests", {
+  fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
+  for (ddf in c("Satterthwaite", "Kenward-Roger")) {
+    table <- coef(summary(fit, ddf = ddf))
+    margin <- qt(0.95, table[, "df"]) * table[, "Std. Error"]
+    expect_equal(unname(confint(fit, "beta_", 0.9, "Wald", ddf = ddf)),
+      unname(table[, "Estimate"] + outer(margin, c(-1, 1))))
+  }
+  normal <- confint(fit, "beta_", method = "Wald")
+  expect_true(all(apply(normal, 1, diff) < apply(confint(fit, "beta_", method = "Wald",
+    ddf = "Satterthwaite"), 1, diff)))
+  expect_error(confint(fit, method = "Wald", ddf = "exact"), class = "rlmm_error")
+})
+
+test_that("a profile has its own names, and says so where others are asked for", {
+  pr <- profile(rlmm(Reaction ~ Days + (1 | Subject), sleepstudy), which = ".sigma")
+  expect_error(confint(pr, oldNames = FALSE), class = "rlmm_error")
+})
