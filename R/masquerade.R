@@ -91,7 +91,7 @@ lmer_control_mask <- function(optimizer, restart_edge, boundary.tol, calc.derivs
                               check.scaleX, check.formula.LHS, check.conv.nobsmax,
                               check.conv.nparmax, check.conv.grad, check.conv.singular,
                               check.conv.hess, optCtrl, mod.type, autoscale) {
-  given <- names(match.call())[-1L]
+  given <- as.character(names(match.call())[-1L])
   ignored <- setdiff(given, names(lme4_checks))
   if (length(ignored)) {
     inform_rlmm("ignored_setting", paste0("rlmm() does not need ", quoted_list(ignored),
