@@ -45,8 +45,8 @@
 #' @section Package sandwich:
 #' Its generics `estfun()` (scores of the fixed effects, one row for each row of the model frame)
 #' and `bread()` have methods, so that `sandwich::vcovCL(fit, cluster = , cadjust = FALSE,
-#' type = "HC0")` is `"CR0"`. `vcovHC()` and `vcovBS()`, which are for independent rows or fit a part
-#' of the rows again, are errors (`rlmm_no_counterpart`) that name `type = "CR2"` and [bootMer()].
+#' type = "HC0")` is `"CR0"`. `vcovHC()`, for independent rows, and `vcovBS()`, which fits
+#' to rows drawn again, are errors (`rlmm_no_counterpart`): use `type = "CR2"` or [bootMer()].
 #' @references
 #' Bell, R. M. and McCaffrey, D. F. (2002) Bias reduction in standard errors for linear regression
 #' with multi-stage samples. *Survey Methodology* 28, 169-181.
@@ -107,7 +107,7 @@ vcovHC.rlmm <- function(x, ...) refuse_sandwich("vcovHC()", "is for independent 
 
 #' @exportS3Method sandwich::vcovBS
 vcovBS.rlmm <- function(x, ...) {
-  refuse_sandwich("vcovBS()", "fits to rows drawn again, where a cluster drawn twice is one cluster")
+  refuse_sandwich("vcovBS()", "fits to rows drawn again, with a cluster drawn twice as one")
 }
 
 refuse_sandwich <- function(name, why) {

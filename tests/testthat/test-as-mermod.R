@@ -21,7 +21,8 @@ test_that("functions that fit again, or need derivatives, run", {
   skip_if_not_installed("lme4")
   expect_as_lmer(confint(profile(both(x), which = "beta_"), level = 0.9), c("slope", "weighted"))
   expect_as_lmer(confint(profile(both(x), which = "theta_")), "penicillin")
-  expect_as_lmer(cooks.distance(influence(both(x), "Subject")), c("slope", "weighted"), tolerance = 1e-3)
+  expect_as_lmer(cooks.distance(influence(both(x), "Subject")),
+    c("slope", "weighted"), tolerance = 1e-3)
   expect_as_lmer(influence(both(x), "plate")$`fixed.effects[-plate]`, "penicillin")
   expect_as_lmer(lme4::fixef(lme4::refit(both(x), rev(lme4::getME(x, "y")))), "slope")
   expect_as_lmer(lme4::fixef(lme4::refitML(both(x))))
