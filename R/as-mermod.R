@@ -8,9 +8,10 @@
 #' * theta, and all that follows from it, computed by lme4 at our estimates;
 #' * the exact gradient and Hessian as derivatives, and the number of evaluations; as optimiser,
 #'   with which functions of lme4 will search when they refit, `"bobyqa"`;
-#' * a call of `lme4::lmer()` with the data of the fit in the environment of the formula, so that it
-#'   can be evaluated again (as lmerTest and pbkrtest do). The data have the rows and the variables
-#'   that the fit used.
+#' * a call of `lme4::lmer()` that can be evaluated again anywhere, as lmerTest, pbkrtest and
+#'   `influence()` do. Its data are named as in the call of the fit if the global environment has
+#'   them; otherwise, as after a fit with `subset` or within a function, `data` is a call of `get()`
+#'   for the rows and variables that the fit used.
 #'
 #' The package lme4 must be installed. Rows of weight zero are left out.
 #' @section Errors:
@@ -71,6 +72,29 @@ data_name <- function(object) {
   if (is.name(object$call$data)) as.character(object$call$data) else ".data"
 }
 
+# Functions that evaluate the call do it in frames of their own: what they find by the name there
+# must be the data of the fit.
+data_expression <- function(object, env) {
+  given <- object$call$data
+  name <- data_name(object)
+  if (is_plain_call(object) && has_data_of_fit(given, get(name, env))) return(given)
+  call("get", name, envir = env)
+}
+
+# Are all rows of the data, and no others' weights, those of the fit?
+is_plain_call <- function(object) {
+  columns <- object$call[arguments_of_fit(object)]
+  is.null(object$call$subset) && all(vapply(as.list(columns), is.name, NA)) &&
+    all(used_rows(object$frame))
+}
+
+has_data_of_fit <- function(expr, data) {
+  value <- tryCatch(eval(expr, globalenv()), error = function(e) NULL)
+  if (!is.data.frame(value) || !all(names(data) %in% names(value))) return(FALSE)
+  isTRUE(all.equal(as.data.frame(value)[row.names(data), names(data), drop = FALSE], data,
+    check.attributes = FALSE))
+}
+
 # The column that weights or offset are in: that of their own name, if they were given by name.
 argument_column <- function(object, argument) {
   given <- object$call[[argument]]
@@ -80,7 +104,7 @@ argument_column <- function(object, argument) {
 merMod_call <- function(object, env) {
   formula <- object$formula
   environment(formula) <- env
-  call <- call("lmer", formula = formula, data = as.name(data_name(object)))
+  call <- call("lmer", formula = formula, data = data_expression(object, env))
   call[[1L]] <- quote(lme4::lmer)
   if (!object$REML) call$REML <- FALSE
   for (argument in arguments_of_fit(object)) {

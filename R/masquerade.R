@@ -28,7 +28,11 @@
 #' * lme4's functions that are no generics know fits of lme4 only. `isSingular()`, `REMLcrit()`,
 #'   `bootMer()` and others of the same name are here for both; when lme4 is attached after rlmm,
 #'   write `rlmm::bootMer()`.
-#' * `lmer(..., family = )` is an error, where lme4 calls `glmer()`.
+#' * `lme4::lmer()`, `lmerTest::lmer()` and `lme4::lmerControl()`, written so, are the originals.
+#'   [update()][update.rlmm] of a fit takes what the new `lmerControl()` gives, or [rlmm_control()],
+#'   as `control`, not what `lme4::lmerControl()` gives.
+#' * `options(lmerControl = )` has no effect.
+#' * `lmer(..., family = )` is an error, as in recent versions of lme4.
 #' @section Errors:
 #' `rlmm_bad_argument` where an object of one of the names is there already.
 #' @seealso [rlmm-lme4] for all that is different from lme4; [as_merMod()].
@@ -57,33 +61,46 @@ lmer_mask <- function(formula, data = NULL, REML = TRUE, control = NULL, start =
   call <- match.call()
   call[[1L]] <- quote(rlmm::rlmm)
   if (!is.null(call$control)) call$control <- control_from_lme4(control)
+  # lme4 takes 0 and 1, too
+  if (!is.null(call$REML) && is.numeric(REML)) call$REML <- as.logical(REML)
   eval(call, parent.frame())
 }
 
-# lme4's control is a list of class lmerControl, with its checks in an element of their own.
+# lme4's control is a list of class lmerControl, with its checks in an element of their own, or a
+# list of arguments of lmerControl().
 control_from_lme4 <- function(control) {
-  if (!inherits(control, "lmerControl")) return(as_control(control))
-  do.call(lmer_control_mask, control$checkControl[intersect(names(control$checkControl),
-    names(lme4_checks))])
+  settings <- if (inherits(control, "lmerControl")) {
+    control$checkControl[intersect(names(control$checkControl), names(lme4_checks))]
+  } else if (is.list(control) && !is.object(control) &&
+      all(names(control) %in% names(formals(lmer_control_mask)))) {
+    control
+  } else {
+    return(as_control(control))
+  }
+  do.call(lmer_control_mask, settings)
 }
 
 # Our names of lme4's checks.
 lme4_checks <- c(check.nobs.vs.nlev = "nobs_vs_nlev", check.nobs.vs.nRE = "nobs_vs_nRE",
   check.nlev.gtr.1 = "nlev_gtr_1", check.rankX = "rank_X")
 
-lmer_control_mask <- function(...) {
-  given <- list(...)
-  if (length(given) && is.null(names(given))) names(given) <- "optimizer"
-  names(given)[names(given) == ""] <- "optimizer"
-  ignored <- setdiff(names(given), names(lme4_checks))
+# The arguments of lme4's function, so that calls by position and by part of a name work.
+lmer_control_mask <- function(optimizer, restart_edge, boundary.tol, calc.derivs, use.last.params,
+                              sparseX, standardize.X, check.nobs.vs.rankZ, check.nobs.vs.nlev,
+                              check.nlev.gtreq.5, check.nlev.gtr.1, check.nobs.vs.nRE, check.rankX,
+                              check.scaleX, check.formula.LHS, check.conv.nobsmax,
+                              check.conv.nparmax, check.conv.grad, check.conv.singular,
+                              check.conv.hess, optCtrl, mod.type, autoscale) {
+  given <- as.character(names(match.call())[-1L])
+  ignored <- setdiff(given, names(lme4_checks))
   if (length(ignored)) {
     inform_rlmm("ignored_setting", paste0("rlmm() does not need ", quoted_list(ignored),
       "; see ?masquerade"), column = ignored)
   }
-  checks <- given[intersect(names(given), names(lme4_checks))]
+  checks <- mget(intersect(given, names(lme4_checks)))
   names(checks) <- lme4_checks[names(checks)]
   rlmm_control(check = lapply(checks, function(action) {
-    switch(action, `message+drop.cols` = "message", `silent.drop.cols` = "ignore",
+    switch(action[1L], `message+drop.cols` = "message", `silent.drop.cols` = "ignore",
       `warn+drop.cols` = "warning", stop.deficient = "stop", action)
   }))
 }

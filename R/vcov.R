@@ -45,7 +45,8 @@
 #' @section Package sandwich:
 #' Its generics `estfun()` (scores of the fixed effects, one row for each row of the model frame)
 #' and `bread()` have methods, so that `sandwich::vcovCL(fit, cluster = , cadjust = FALSE,
-#' type = "HC0")` is `"CR0"`.
+#' type = "HC0")` is `"CR0"`. `vcovHC()`, for independent rows, and `vcovBS()`, which fits
+#' to rows drawn again, are errors (`rlmm_no_counterpart`): use `type = "CR2"` or [bootMer()].
 #' @references
 #' Bell, R. M. and McCaffrey, D. F. (2002) Bias reduction in standard errors for linear regression
 #' with multi-stage samples. *Survey Methodology* 28, 169-181.
@@ -100,3 +101,16 @@ estfun.rlmm <- function(x, ...) {
 #' @rdname vcov.rlmm
 #' @exportS3Method sandwich::bread
 bread.rlmm <- function(x, ...) nrow(x$frame) * vcov(x)
+
+#' @exportS3Method sandwich::vcovHC
+vcovHC.rlmm <- function(x, ...) refuse_sandwich("vcovHC()", "is for independent rows")
+
+#' @exportS3Method sandwich::vcovBS
+vcovBS.rlmm <- function(x, ...) {
+  refuse_sandwich("vcovBS()", "fits to rows drawn again, with a cluster drawn twice as one")
+}
+
+refuse_sandwich <- function(name, why) {
+  stop_rlmm("no_counterpart", paste0(name, " ", why, "; use vcov(fit, type = \"CR2\"), ",
+    "sandwich::vcovCL() or bootMer()"))
+}

@@ -21,14 +21,16 @@ test_that("functions that fit again, or need derivatives, run", {
   skip_if_not_installed("lme4")
   expect_as_lmer(confint(profile(both(x), which = "beta_"), level = 0.9), c("slope", "weighted"))
   expect_as_lmer(confint(profile(both(x), which = "theta_")), "penicillin")
-  expect_as_lmer(cooks.distance(influence(both(x), "Subject")), "slope", tolerance = 1e-3)
+  expect_as_lmer(cooks.distance(influence(both(x), "Subject")),
+    c("slope", "weighted"), tolerance = 1e-3)
+  expect_as_lmer(influence(both(x), "plate")$`fixed.effects[-plate]`, "penicillin")
   expect_as_lmer(lme4::fixef(lme4::refit(both(x), rev(lme4::getME(x, "y")))), "slope")
-  expect_as_lmer(lme4::fixef(lme4::refitML(both(x))), c("slope", "weighted"))
+  expect_as_lmer(lme4::fixef(lme4::refitML(both(x))))
   expect_as_lmer(as.numeric(logLik(update(both(x), . ~ . - Days))), "slope")
-  expect_as_lmer(lme4::bootMer(both(x), lme4::fixef, 3, seed = 1)$t, "slope")
-  expect_as_lmer(data.frame(drop1(both(x))), c("slope", "cake"))
-  expect_as_lmer(data.frame(anova(both(x), lme4::refitML(both(x)))), "slope")
-  for (name in c("slope", "cake")) {
+  expect_as_lmer(lme4::bootMer(both(x), lme4::fixef, 3, seed = 1)$t, c("slope", "penicillin"))
+  expect_as_lmer(data.frame(drop1(both(x))), c("slope", "cake", "deficient"))
+  expect_as_lmer(data.frame(anova(both(x), lme4::refitML(both(x)))))
+  for (name in names(interop_models)) {
     derivatives <- both(interop_fits(name)$ours)@optinfo$derivs
     theirs <- interop_fits(name)$theirs@optinfo$derivs
     expect_equal(derivatives$Hessian, theirs$Hessian, tolerance = 1e-2)
@@ -40,10 +42,13 @@ test_that("lmerTest and pbkrtest take it", {
   skip_if_not_installed("lmerTest")
   skip_if_not_installed("pbkrtest")
   expect_as_lmer(coef(summary(lmerTest::as_lmerModLmerTest(both(x)))))
-  expect_as_lmer(data.frame(anova(lmerTest::as_lmerModLmerTest(both(x)))), c("slope", "cake"))
+  expect_as_lmer(data.frame(anova(lmerTest::as_lmerModLmerTest(both(x)))),
+    c("slope", "cake", "weighted", "deficient"))
   expect_as_lmer(data.frame(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))),
-    c("slope", "penicillin", "weighted"))
-  expect_as_lmer(as.matrix(pbkrtest::vcovAdj(both(x))), c("slope", "cake", "penicillin"))
+    setdiff(names(interop_models), "slope"))
+  expect_as_lmer(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))$LRT, "slope",
+    tolerance = 1e-3)
+  expect_as_lmer(as.matrix(pbkrtest::vcovAdj(both(x))))
   expect_as_lmer(pbkrtest::KRmodcomp(both(x), cbind(0, 1))$stats$p.value, "slope")
 })
 
@@ -64,6 +69,33 @@ test_that("the data of the fit are enough, wherever it was made", {
     tolerance = 1e-5)
   new <- d[5:7, ]
   expect_equal(predict(theirs, new), predict(fit, new), tolerance = 1e-8)
+})
+
+test_that("functions that evaluate the call elsewhere find the data of the fit", {
+  skip_if_not_installed("lme4")
+  skip_if_not_installed("lmerTest")
+  in_function <- function(interop_sleep) {
+    interop_sleep$Reaction <- 2 * interop_sleep$Reaction
+    rlmm(Reaction ~ Days + (Days | Subject), interop_sleep)
+  }
+  fit <- interop_fits("slope")$ours
+  theirs <- as_merMod(fit)
+  expect_identical(theirs@call$data, quote(interop_sleep))
+  # another object of that name is there
+  doubled <- as_merMod(in_function(interop_data()$interop_sleep))
+  part <- "fixed.effects[-Subject]"
+  expect_equal(influence(doubled, "Subject")[[part]], 2 * influence(theirs, "Subject")[[part]],
+    tolerance = 1e-4)
+  # neither a subset nor weights that are no variable are found by the name of the data
+  half <- as_merMod(rlmm(Reaction ~ Days + (1 | Subject), interop_sleep, weights = 1 / w,
+    subset = Days > 3))
+  expect_equal(nobs(update(half, . ~ . - Days)), 108)
+  expect_equal(nrow(eval(half@call$data)), 108L)
+  direct <- rlmm(Reaction ~ Days + (1 | Subject), sleepstudy[-(1:10), ])
+  unnamed <- as_merMod(direct)
+  expect_equal(data.frame(lmerTest::ranova(lmerTest::as_lmerModLmerTest(unnamed))),
+    data.frame(ranova(direct))[1:6], tolerance = 1e-4, ignore_attr = TRUE)
+  expect_equal(nrow(influence(unnamed, "Subject")[[part]]), 17L)
 })
 
 test_that("rows of weight zero are left out", {

@@ -53,6 +53,34 @@ test_that("values hold, and no other value of the free parameters is better", {
   expect_equal(best$par, own, tolerance = 1e-3)
 })
 
+test_that("several terms, by a search in all free parameters", {
+  d <- method_data()
+  full <- quietly(rlmm(y ~ Days + (Days | Subject) + (1 | h), d))
+  fixed <- c("cor_Days.(Intercept)|Subject" = -0.3, "sd_(Intercept)|h" = 12)
+  held <- quietly(fit_constrained(full, fixed))
+  Z <- as.matrix(getME(full, "Z"))
+  X <- model.matrix(full)
+  y <- getME(full, "y")
+  # standard deviations of intercept and slope, and sigma, by their logarithms
+  REML_at <- function(phi) {
+    s <- exp(phi)
+    Sigma <- outer(s[1:2], s[1:2]) * matrix(c(1, -0.3, -0.3, 1), 2)
+    G <- matrix(0, 42, 42)
+    G[1:36, 1:36] <- kronecker(diag(18), Sigma)
+    diag(G)[37:42] <- 144
+    R <- chol(s[3]^2 * diag(180) + Z %*% G %*% t(Z))
+    q <- qr(backsolve(R, X, transpose = TRUE))
+    e <- qr.resid(q, backsolve(R, y, transpose = TRUE))
+    2 * sum(log(diag(R))) + 2 * sum(log(abs(diag(qr.R(q))))) + sum(e^2) + 178 * log(2 * pi)
+  }
+  own <- log(c(attr(VarCorr(held)$Subject, "stddev"), sigma(held)))
+  expect_equal(REML_at(own), held$criterion, tolerance = 1e-9)
+  best <- stats::optim(log(c(20, 5, 30)), REML_at, control = list(reltol = 1e-13, maxit = 2000))
+  expect_gt(best$value, held$criterion - 1e-7)
+  expect_equal(best$value, held$criterion, tolerance = 1e-7)
+  expect_equal(best$par, own, tolerance = 1e-3, ignore_attr = TRUE)
+})
+
 test_that("a known residual variance, as in a meta-analysis", {
   set.seed(2)
   k <- 30

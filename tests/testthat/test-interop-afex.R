@@ -12,6 +12,9 @@ test_that("afex_plot() shows what it shows of lmer's fit", {
     "cake", drawn_data)
   expect_as_lmer(afex::afex_plot(x, "dose", id = "Subject", data_geom = point,
     emmeans_arg = list(mode = "satterthwaite")), "weighted", drawn_data)
+  expect_as_lmer(afex::afex_plot(x, "Days", id = "Subject", data_geom = point), "slope", drawn_data)
+  expect_as_lmer(afex::afex_plot(x, "temperature", panel = "recipe", id = "replicate",
+    data_geom = point), c("cake", "deficient"), drawn_data)
 })
 
 test_that("units and what varies within them are found in the data", {

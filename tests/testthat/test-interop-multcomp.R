@@ -24,6 +24,24 @@ test_that("general linear hypotheses are those of lmer's fit", {
   expect_as_lmer(multcomp::glht(x, multcomp::mcp(dose = "Tukey")), "weighted", letters_of)
 })
 
+test_that("one-sided, averaged and emmeans' hypotheses are those of lmer's fit", {
+  close <- 1e-3
+  expect_as_lmer(multcomp::glht(x, c("recipeB <= 0", "recipeC <= 1")), c("cake", "deficient"),
+    tested, tolerance = close)
+  expect_as_lmer(multcomp::glht(x, multcomp::mcp(recipe = c("A - B = 0", "B - C = 1"))),
+    c("cake", "deficient"), tested, tolerance = close)
+  expect_as_lmer(multcomp::glht(x, multcomp::mcp(recipe = "Tukey", interaction_average = TRUE)),
+    "cake", tested, tolerance = close)
+  skip_if_not_installed("emmeans")
+  for (name in c("slope", "cake", "weighted")) {
+    means <- list(slope = ~ Days, cake = pairwise ~ recipe, weighted = pairwise ~ dose)[[name]]
+    expect_as_lmer({
+      hypotheses <- multcomp::glht(x, emmeans::lsm(means))
+      if (inherits(hypotheses, "glht")) hypotheses else hypotheses[[length(hypotheses)]]
+    }, name, tested, tolerance = close)
+  }
+})
+
 test_that("another covariance can be given", {
   fit <- interop_fits("slope")$ours
   double <- multcomp::glht(fit, vcov. = function(x) 4 * vcov(x))

@@ -1,3 +1,9 @@
+# Rows that have no missing values.
+model_data_of <- function(x) {
+  data <- get(as.character(if (isS4(x)) x@call$data else x$call$data), globalenv())
+  utils::head(stats::na.omit(data), 20)
+}
+
 # By hand, what marginaleffects does: numeric derivatives of predictions by the coefficients.
 test_that("predictions obey new coefficients, as marginaleffects needs it", {
   fit <- our_fit("three")
@@ -73,4 +79,48 @@ test_that("what texreg asks for", {
   expect_equal(parts$gof[parts$gof.names == "Num. obs."], 180)
   expect_equal(texreg_parts(fit, "Kenward-Roger")$pvalues,
     coefficient_tests(fit, "Kenward-Roger")$p)
+})
+
+# marginaleffects does the same to an lmer fit: it writes the slot beta, and predicts.
+test_that("coefficients, covariances and predictions are those of lmer's fit", {
+  coefficients <- function(x) if (inherits(x, "rlmm")) get_coef.rlmm(x) else lme4::fixef(x)
+  expect_as_lmer(coefficients(x))
+  covariance <- function(x) if (inherits(x, "rlmm")) get_vcov.rlmm(x) else as.matrix(vcov(x))
+  expect_as_lmer(covariance(x))
+  moved <- function(x, new) {
+    if (inherits(x, "rlmm")) return(set_coef.rlmm(x, new))
+    x@beta <- unname(new)
+    x
+  }
+  predicted <- function(x, ...) {
+    if (inherits(x, "rlmm")) get_predict.rlmm(x, ...)$estimate else unname(predict(x, ...))
+  }
+  expect_as_lmer(predicted(x, newdata = model_data_of(x)))
+  expect_as_lmer(predicted(x, newdata = model_data_of(x), re.form = NA))
+  expect_as_lmer(predicted(moved(x, lme4::fixef(x) * 1.1 + 1), newdata = model_data_of(x)))
+  expect_as_lmer(predicted(moved(x, lme4::fixef(x) - 2), newdata = model_data_of(x),
+    re.form = NA))
+})
+
+test_that("what DHARMa and MuMIn ask for is that of lmer's fit", {
+  expected <- function(x) if (inherits(x, "rlmm")) getFitted.rlmm(x) else predict(x, re.form = NA)
+  expect_as_lmer(expected(x))
+  again <- function(x) {
+    y <- rev(lme4::getME(x, "y"))
+    fixef(if (inherits(x, "rlmm")) getRefit.rlmm(x, y) else lme4::refit(x, y))
+  }
+  expect_as_lmer(again(x), c("slope", "cake", "penicillin"), tolerance = 1e-3)
+  # R squared by its definition (Nakagawa and Schielzeth), from lme4's parts
+  squares <- function(x) {
+    if (inherits(x, "rlmm")) return(as.vector(r.squaredGLMM.rlmm(x)))
+    fixed <- stats::var(as.vector(model.matrix(x) %*% lme4::fixef(x)))
+    Z <- t(as.matrix(lme4::getME(x, "Zt")))
+    Lambda <- t(as.matrix(lme4::getME(x, "Lambdat")))
+    random <- sigma(x)^2 * mean(rowSums((Z %*% Lambda)^2))
+    c(fixed, fixed + random) / (fixed + random + sigma(x)^2)
+  }
+  expect_as_lmer(squares(x), c("slope", "cake", "penicillin", "deficient"))
+  parts <- function(x) list(nobs(x), formula(x), as.numeric(logLik(x)), family(x)$family,
+    attr(logLik(x), "df"))
+  expect_as_lmer(parts(x))
 })

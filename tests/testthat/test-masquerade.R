@@ -45,3 +45,56 @@ test_that("nothing of the user's is overwritten", {
   expect_silent(masquerade(twice))
   expect_false("lmer" %in% getNamespaceExports("rlmm"))
 })
+
+test_that("calls of many kinds give what they give in lme4", {
+  skip_if_not_installed("lme4")
+  calls <- quote({
+    d <- rlmm::sleepstudy
+    d$w <- seq_len(180) / 90
+    form <- Reaction ~ Days + (1 | Subject)
+    settings <- lmerControl("bobyqa", TRUE, optCtrl = list(maxfun = 1e5))
+    wrapper <- function(data, ...) lmer(form, data, ...)
+    list(
+      lmer(form, d, control = settings),
+      lmer(form, d, FALSE, lmerControl(optim = "bobyqa", calc.derivs = FALSE)),
+      lmer(form, d, REML = 0),
+      lmer(data = d, formula = form, control = list(optimizer = "bobyqa")),
+      lmer(form, d, control = lmerControl(optimizer = c("bobyqa"), check.conv.grad = "ignore",
+        check.rankX = "silent.drop.cols", check.nobs.vs.nRE = "ignore")),
+      lmer(Reaction ~ Days + I(2 * Days) + (Days || Subject), data = d),
+      lmer(form, d, start = list(theta = 1), weights = w, subset = Days > 1),
+      lmer(log(Reaction) ~ poly(Days, 2) + offset(w) + (1 | Subject), d, na.action = na.exclude),
+      lmer(Reaction ~ factor(Days) + (1 | Subject), d,
+        contrasts = list(`factor(Days)` = contr.sum)),
+      wrapper(d, REML = FALSE, control = settings),
+      do.call(lmer, list(form, data = quote(d), verbose = 0L)),
+      with(d, lmer(Reaction ~ Days + (1 | Subject))),
+      d |> lmer(formula = Reaction ~ Days + (Days | Subject)),
+      update(lmer(form, d), . ~ . - Days, control = lmerControl("Nelder_Mead")),
+      lapply(split(d, d$Days > 4), function(part) lmer(form, part))[[2]]
+    )
+  })
+  env <- new.env(parent = globalenv())
+  masquerade(env)
+  ours <- suppressMessages(eval(calls, env))
+  env <- list2env(list(lmer = lme4::lmer, lmerControl = lme4::lmerControl), parent = globalenv())
+  theirs <- suppressWarnings(suppressMessages(eval(calls, env)))
+  for (i in seq_along(theirs)) {
+    expect_s3_class(ours[[i]], "rlmm")
+    expect_equal(fixef(ours[[i]]), lme4::fixef(theirs[[i]]), tolerance = 1e-4, label = i)
+    expect_equal(logLik(ours[[i]]), logLik(theirs[[i]]), tolerance = 1e-6, ignore_attr = TRUE,
+      label = i)
+    expect_equal(isREML(ours[[i]]), lme4::isREML(theirs[[i]]), label = i)
+  }
+})
+
+test_that("a setting that lme4 does not have is an error, and so is an argument", {
+  env <- new.env(parent = globalenv())
+  masquerade(env)
+  expect_error(env$lmerControl(chek.rankX = "ignore"), "unused argument")
+  expect_error(env$lmer(Reaction ~ Days + (1 | Subject), sleepstudy, method = "ML"),
+    class = "rlmm_bad_argument")
+  known <- names(formals(lmer_control_mask))
+  skip_if_not_installed("lme4")
+  expect_equal(setdiff(names(formals(lme4::lmerControl)), known), character())
+})
