@@ -94,6 +94,7 @@ update.rlmm <- function(object, formula., ..., evaluate = TRUE) {
   }
   changed <- updated_call(object$call, match.call(expand.dots = FALSE)$...)
   caller <- parent.frame()
+  changed[[1L]] <- fitting_function(changed[[1L]], caller)
   if (!missing(formula.)) {
     changed$formula <- stats::update.formula(object$formula, formula.)
   } else if (!is_literal_formula(object$call$formula) || !is_global(object$formula)) {
@@ -112,6 +113,12 @@ update.rlmm <- function(object, formula., ..., evaluate = TRUE) {
 is_literal_formula <- function(x) is.call(x) && identical(x[[1]], quote(`~`))
 
 is_global <- function(formula) identical(environment(formula), globalenv())
+
+# A fit made by a function that had rlmm() under another name is updated where that is not known.
+fitting_function <- function(name, envir) {
+  if (!is.name(name) || exists(as.character(name), envir, mode = "function")) return(name)
+  quote(rlmm::rlmm)
+}
 
 updated_call <- function(call, changes) {
   for (name in names(changes)) call[[name]] <- changes[[name]]

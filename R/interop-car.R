@@ -152,7 +152,7 @@ vif.rlmm <- function(mod, ...) {
 deltaMethod.rlmm <- function(object, g., vcov. = vcov(object),
                              parameterNames = names(fixef(object)), ..., envir = parent.frame()) {
   if (is.function(vcov.)) vcov. <- vcov.(object)
-  car::deltaMethod(fixef(object), g., vcov. = vcov., parameterNames = parameterNames, ...,
+  car::deltaMethod(stats::setNames(fixef(object), parameterNames), g., vcov. = vcov., ...,
     envir = envir)
 }
 

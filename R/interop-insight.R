@@ -156,6 +156,13 @@ get_loglikelihood.rlmm <- function(x, estimator = "REML", ...) {
   logLik(x, REML = if (identical(estimator, "ML")) FALSE)
 }
 
+# weights() has missing values where na.exclude() left rows out; insight has the rows of the fit.
+#' @exportS3Method insight::get_weights
+get_weights.rlmm <- function(x, na_rm = FALSE, null_as_ones = FALSE, ...) {
+  weights <- frame_argument(x, "weights")
+  if (is.null(weights) && null_as_ones) rep(1, nrow(x$frame)) else weights
+}
+
 #' @exportS3Method insight::link_inverse
 link_inverse.rlmm <- function(x, ...) stats::gaussian()$linkinv
 

@@ -46,6 +46,8 @@ test_that("collinearity and functions of coefficients", {
   expect_as_lmer(car::vif(x), c("cake", "deficient", "weighted"))
   expect_error(car::vif(interop_fits("slope")$ours), class = "rlmm_error")
   expect_as_lmer(car::deltaMethod(x, "`(Intercept)` / Days"), "slope")
+  expect_as_lmer(car::deltaMethod(x, "b2 / b1", parameterNames = paste0("b", seq_along(
+    lme4::fixef(x)))), setdiff(names(interop_models), "penicillin"))
   expect_as_lmer(car::Confint(x, level = 0.9), c("slope", "weighted"))
 })
 
