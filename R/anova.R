@@ -120,7 +120,6 @@ anova_table <- function(object, type, tests) {
       " are redundant; where cells of the design are empty, type III hypotheses depend on which ",
       "ones are: see show_tests()"), column = object$dropped)
   }
-  hypotheses <- hypotheses[vapply(hypotheses, nrow, 1L) > 0L]
   structure(tests_of_terms(tests, hypotheses), hypotheses = hypotheses,
     heading = paste0("Type ", type, " Analysis of Variance Table with ", tests$method))
 }
