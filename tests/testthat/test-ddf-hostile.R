@@ -133,6 +133,17 @@ test_that("a term whose columns are all redundant keeps its row, without a test"
   }
 })
 
+test_that("columns of a matrix or a polynomial count as numeric in type II", {
+  # lmerTest takes them for a factor there
+  d <- hostile_data()
+  d$M <- cbind(x = d$x)
+  plain <- rlmm(y ~ x * a + (1 | g), d)
+  for (fit in list(rlmm(y ~ M * a + (1 | g), d), rlmm(y ~ poly(x, 1, raw = TRUE) * a + (1 | g), d))) {
+    expect_equal(as.matrix(anova(fit, type = "II")), as.matrix(anova(plain, type = "II")),
+      tolerance = 1e-6, ignore_attr = TRUE)
+  }
+})
+
 test_that("weights of zero leave rows out of every test", {
   d <- hostile_data()
   d$w[c(1:5, 30)] <- 0
@@ -164,4 +175,25 @@ test_that("every other test of such designs answers with finite numbers or gives
       expect_false(any(is.infinite(numbers) | is.nan(numbers)), label = paste(name, i))
     }
   }
+})
+
+test_that("names that are not syntactic change no test", {
+  d <- hostile_data()
+  d[["my f"]] <- d$a
+  d[["my x"]] <- d$x
+  d[["my g"]] <- d$g
+  plain <- rlmm(y ~ x * a + (x | g), d)
+  named <- rlmm(y ~ `my x` * `my f` + (`my x` | `my g`), d)
+  for (type in c("I", "II", "III")) {
+    expect_equal(as.matrix(anova(named, type = type)), as.matrix(anova(plain, type = type)),
+      tolerance = 1e-6, ignore_attr = TRUE)
+  }
+  expect_equal(as.matrix(ranova(named)), as.matrix(ranova(plain)), tolerance = 1e-6,
+    ignore_attr = TRUE)
+  cells <- rlmm(y ~ x + (0 + a | g), d)
+  expect_equal(as.matrix(ranova(rlmm(y ~ x + (0 + `my f` | g), d))), as.matrix(ranova(cells)),
+    tolerance = 1e-6, ignore_attr = TRUE)
+  two <- rlmm(y ~ a + (1 | h:g), d)
+  expect_equal(row.names(ranova(rlmm(y ~ a + (1 | h:`my g`), d)))[2], "(1 | h:`my g`)")
+  expect_equal(row.names(ranova(two))[2], "(1 | h:g)")
 })
