@@ -60,6 +60,7 @@ triangle_of <- function(X) {
 term_variables <- function(object) {
   terms <- fixed_terms(object)
   table <- attr(terms, "factors")
+  rownames(table) <- frame_names(rownames(table))
   labels <- attr(terms, "term.labels")
   classes <- vapply(rownames(table), function(name) is_class(object$frame[[name]]), NA)
   list(
@@ -67,6 +68,9 @@ term_variables <- function(object) {
     numeric = lapply(labels, function(l) rownames(table)[table[, l] > 0 & !classes])
   )
 }
+
+# terms() has backticks around names that are not syntactic, the model frame has not.
+frame_names <- function(names) sub("^`([^`]*)`$", "\\1", names)
 
 is_class <- function(x) is.factor(x) || is.character(x) || is.logical(x)
 

@@ -35,7 +35,8 @@
 #' cell means are compared with equal weights, whatever contrasts the factors have. A term contains
 #' another one if it is an interaction of the same numeric variables with more factors, so that the
 #' test of a factor beside its interaction with a numeric variable is at the variable's zero.
-#' Where cells are empty, they depend on which ones are (message `rlmm_redundant_columns`).
+#' Where cells are empty, they depend on which ones are (message `rlmm_redundant_columns`). A term
+#' of which nothing can be tested has `NumDF` 0.
 #' Where the contrasts of a factor are fewer than its levels allow, type III tests the coefficients
 #' of each term as they are coded. [show_tests()] shows what is tested.
 #' @section Valid comparisons:
@@ -120,7 +121,6 @@ anova_table <- function(object, type, tests) {
       " are redundant; where cells of the design are empty, type III hypotheses depend on which ",
       "ones are: see show_tests()"), column = object$dropped)
   }
-  hypotheses <- hypotheses[vapply(hypotheses, nrow, 1L) > 0L]
   structure(tests_of_terms(tests, hypotheses), hypotheses = hypotheses,
     heading = paste0("Type ", type, " Analysis of Variance Table with ", tests$method))
 }

@@ -38,7 +38,8 @@
 #' arrives at, up to the inexactness of its optimum and of its differences. Kenward and Roger's
 #' expected information is not singular on the boundary, and all variances count there, as in
 #' pbkrtest. Where df cannot be had, because the Hessian is not positive in a direction that
-#' matters, they are `NA` with a warning of class `rlmm_ddf`; they are never infinite.
+#' matters, or the data have no information on the variances that matter, they are `NA` with a
+#' warning of class `rlmm_ddf`; they are never infinite.
 #' @references
 #' Satterthwaite, F. E. (1946) An approximate distribution of estimates of variance components.
 #' *Biometrics Bulletin* 2, 110-114.

@@ -2,6 +2,9 @@
 # pieces from Rust are in units of sigma^2 and in the basis X RX^-1, where the covariance of the
 # fixed effects is the identity.
 
+# An eigenvalue of W, on unit diagonal, that counts as zero.
+NO_INFORMATION <- 1e-12
+
 kenward_roger_tests <- function(object) {
   if (!object$REML) {
     stop_rlmm("ddf", paste("Kenward and Roger's method is for REML fits, and this is one by",
@@ -16,10 +19,18 @@ kenward_roger_tests <- function(object) {
   dimnames(covariance) <- dimnames(vcov(object))
   df <- function(L) {
     Q <- whitened_contrasts(object, L)
-    apply(Q, 2L, function(q) 2 / kenward_roger_moments(matrix(q), pieces)[[1L]])
+    df <- apply(Q, 2L, function(q) 2 / kenward_roger_moments(matrix(q), pieces)[[1L]])
+    lost <- !has_information(Q, pieces)
+    if (any(lost)) warn_no_information(sum(lost))
+    replace(df, lost, NA_real_)
   }
   joint <- function(L, rhs) {
-    moments <- kenward_roger_moments(whitened_contrasts(object, L), pieces)
+    Q <- whitened_contrasts(object, L)
+    if (!all(has_information(Q, pieces))) {
+      warn_no_information(nrow(L))
+      return(f_test(NA_real_, nrow(L), NA_real_))
+    }
+    moments <- kenward_roger_moments(Q, pieces)
     found <- kenward_roger_scale(moments[[1L]], moments[[2L]], nrow(L))
     statistic <- wald_statistic(L, rhs, object$beta, covariance) / nrow(L)
     f_test(statistic, nrow(L), found$df, found$scale)
@@ -36,6 +47,24 @@ kenward_roger_pieces <- function(object) {
       stop_rlmm("memory", paste0("Kenward and Roger's method is not available: ",
         conditionMessage(e), " (option 'rlmm.max_bytes'); use ddf = \"Satterthwaite\""))
     })
+}
+
+# W is a generalised inverse where combinations of the variances have no information. Do the
+# variances of the contrasts in the columns of Q depend on none of these?
+has_information <- function(Q, pieces) {
+  unit <- sqrt(diag(pieces$W))
+  parts <- eigen(pieces$W / outer(unit, unit), symmetric = TRUE)
+  none <- parts$vectors[, parts$values <= NO_INFORMATION * parts$values[1L], drop = FALSE]
+  p <- nrow(Q)
+  slopes <- rbind(colSums(Q^2), matrix(vapply(seq_len(ncol(pieces$K)), function(s) {
+    colSums(Q * (matrix(pieces$K[, s], p, p) %*% Q))
+  }, numeric(ncol(Q))), ncol = ncol(Q), byrow = TRUE)) * unit
+  colSums(crossprod(none, slopes)^2) <= NEGLIGIBLE^2 * colSums(slopes^2)
+}
+
+warn_no_information <- function(n) {
+  warn_rlmm("ddf", paste("degrees of freedom are not available for", n, "of the contrasts: the",
+    "data have no information on the variances that theirs depends on"))
 }
 
 # Their A_1 and A_2 (section 3), for the contrasts in the columns of Q: with an orthonormal basis O

@@ -24,7 +24,7 @@
 #' warning of class `rlmm_not_estimable`.
 #' @section Errors:
 #' `rlmm_no_method` without the package emmeans, `rlmm_bad_argument` for a `which` that is no term
-#' of factors.
+#' of factors, or where a factor is made in the formula in a way that emmeans does not see through.
 #' @references Searle, S. R., Speed, F. M. and Milliken, G. A. (1980) Population marginal means in
 #'   the linear model: an alternative to least squares means. *The American Statistician* 34,
 #'   216-221.
@@ -78,11 +78,32 @@ factor_terms <- function(model, which) {
 
 # A row for each combination of levels.
 mean_functions <- function(variables, model) {
-  means <- suppressMessages(emmeans::emmeans(model, variables, mode = "asymptotic"))
+  grid <- reference_grid(model)
+  own <- lapply(variables, grid_variable, model = model, grid = grid)
+  means <- suppressMessages(emmeans::emmeans(grid, unlist(own)))
   L <- means@linfct
-  names <- lapply(variables, function(v) paste0(v, means@grid[[v]]))
+  names <- Map(function(v, own) paste0(v, means@grid[[own]]), unname(variables), own)
   dimnames(L) <- list(do.call(paste, c(names, sep = ":")), colnames(full_fixed_matrix(model)))
   L
+}
+
+reference_grid <- function(model) {
+  tryCatch(suppressMessages(emmeans::ref_grid(model, mode = "asymptotic")),
+    error = function(e) {
+      stop_rlmm("bad_argument", paste0("emmeans finds no reference grid (", conditionMessage(e),
+        "): make factors columns of the data, and name these in the formula"))
+    })
+}
+
+# What emmeans calls a factor of the model: that of factor(f) is f.
+grid_variable <- function(name, model, grid) {
+  known <- if (name %in% names(grid@levels)) name else all.vars(str2lang(name))
+  levels <- length(unique(model$frame[[name]]))
+  if (length(known) != 1L || length(grid@levels[[known]]) < levels) {
+    stop_rlmm("bad_argument", paste0("emmeans does not find the levels of '", name,
+      "': make it a column of the data, and name that in the formula"), term = name)
+  }
+  known
 }
 
 all_differences <- function(L) {

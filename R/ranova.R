@@ -99,7 +99,8 @@ terms_as_written <- function(model) {
       bar$split <- FALSE
     }
     unlist(lapply(lefts, function(left) lapply(bar$groups, function(group) {
-      list(left = left, bar = if (bar$split) "||" else "|", group = str2lang(group$name))
+      list(left = left, bar = if (bar$split) "||" else "|",
+        group = Reduce(function(a, b) call(":", a, b), group$parts))
     })), recursive = FALSE)
   })
   unlist(found, recursive = FALSE)
@@ -121,7 +122,7 @@ left_without <- function(left, effect, frame) {
   labels <- setdiff(attr(terms, "term.labels"), effect)
   is_class_term <- function(label) {
     variables <- rownames(attr(terms, "factors"))[attr(terms, "factors")[, label] > 0]
-    all(vapply(frame[variables], is_class, NA))
+    all(vapply(frame[frame_names(variables)], is_class, NA))
   }
   intercept <- attr(terms, "intercept") == 1L ||
     is_class_term(effect) && !any(vapply(labels, is_class_term, NA))

@@ -4,6 +4,8 @@
 FLAT <- 1e-7
 # The part of a gradient in such directions that may be left out.
 NEGLIGIBLE <- 1e-4
+# Fewer degrees of freedom come from a criterion that is flat but for rounding.
+SMALLEST_DF <- 1e-6
 
 satterthwaite_tests <- function(object) {
   operations <- as.double(getOption("rlmm.ddf_operations", 1e11))
@@ -48,12 +50,12 @@ satterthwaite_df <- function(W, information, d) {
   inside <- crossprod(information$vectors, scaled)
   outside <- crossprod(information$others, scaled)
   df <- 1 / (1 / d + colSums(inside^2 / information$values))
-  lost <- colSums(outside^2) > NEGLIGIBLE^2 * pmax(colSums(scaled^2), 1e-12)
+  lost <- colSums(outside^2) > NEGLIGIBLE^2 * pmax(colSums(scaled^2), 1e-12) | df < SMALLEST_DF
   if (any(lost & !is.na(lost))) {
     warn_rlmm("ddf", paste("degrees of freedom are not available for", sum(lost, na.rm = TRUE),
-      "of the contrasts: the criterion is not convex at the estimates in a direction on which",
-      "their variance depends, so that the fit may not be at its optimum, or its variances cannot",
-      "be told from one another; see optinfo()"))
+      "of the contrasts: the criterion is flat or not convex at the estimates in a direction on",
+      "which their variance depends, so that the fit may not be at its optimum, or its variances",
+      "cannot be told from one another; see optinfo()"))
   }
   df[lost] <- NA_real_
   df

@@ -9,8 +9,6 @@ source("bench/common.R")
 single_blas_thread()
 options <- command_options(parts = c("agreement", "large", "size", "large_samples"), nsim = 2000,
   runs = 3)
-set.seed(20)
-
 seconds_of <- function(expr) system.time(expr, gcFirst = FALSE)[["elapsed"]]
 
 # The median of some runs, each enough calls for the clock to see.
@@ -82,7 +80,7 @@ agreement_lines <- function(rows) {
   cells <- lapply(rows, function(r) {
     c(r$name, r$rows, vapply(r[c("satterthwaite", "kr", "kr_se")], formatC, "", format = "e",
       digits = 0), number(1000 * r$ours), number(1000 * r$theirs), number(1000 * r$ours_kr),
-    number(1000 * r$theirs_kr), number(r$theirs_kr / r$ours_kr))
+    number(1000 * r$theirs_kr), number(r$theirs / r$ours), number(r$theirs_kr / r$ours_kr))
   })
   c("### Agreement with lmerTest and pbkrtest", "",
     paste("Largest relative difference of the degrees of freedom of all coefficients, and of",
@@ -90,7 +88,8 @@ agreement_lines <- function(rows) {
       "fit; lmerTest's is what its `lmer()` and summary take beyond lme4's `lmer()`, pbkrtest's",
       "that of `vcovAdj()` alone."), "",
     markdown_table(c("", "rows", "Satterthwaite df", "KR df", "KR standard errors",
-      "rlmm, ms", "lmerTest, ms", "rlmm KR, ms", "pbkrtest, ms", "pbkrtest / rlmm"), cells), "")
+      "rlmm, ms", "lmerTest, ms", "rlmm KR, ms", "pbkrtest, ms", "lmerTest / rlmm",
+      "pbkrtest / rlmm"), cells), "")
 }
 
 # Targets: 1e-3 of lmerTest, 1e-4 of pbkrtest.
@@ -112,34 +111,41 @@ nested_45000 <- function() {
   d
 }
 
+# Seconds and bytes of the Kenward-Roger summary of a fit, in a process that has done little else:
+# memory that was freed before would not be seen.
+nested_kenward_roger <- function() {
+  fit <- rlmm(y ~ x * t + (x | school) + (1 | class), nested_45000())
+  gc(FALSE)
+  base <- reset_peak()
+  seconds <- seconds_of(summary(fit, ddf = "Kenward-Roger"))
+  c(seconds = seconds, peak = process_status("VmHWM") - base)
+}
+
 large_lines <- function(runs) {
   message(format(Sys.time(), "%H:%M:%S"), " large")
+  nested <- nested_kenward_roger()
   d <- lme4::InstEval
   formula <- y ~ service + (1 | s) + (1 | d)
   both <- list(
     rlmm = function() summary(rlmm(formula, d)),
     lmerTest = function() summary(lmerTest::lmer(formula, d)))
-  times <- replicate(runs, vapply(both, function(f) seconds_of(quietly(f())), 0))
+  tables <- list()
+  times <- replicate(runs, vapply(names(both), function(name) {
+    seconds_of(tables[[name]] <<- coef(quietly(both[[name]]())))
+  }, 0))
   insteval <- apply(times, 1L, stats::median)
-  ours <- coef(quietly(both$rlmm()))
-  theirs <- coef(quietly(both$lmerTest()))
   fit <- rlmm(formula, d)
   kr <- seconds_of(summary(fit, ddf = "Kenward-Roger"))
-  nested <- nested_45000()
-  big <- rlmm(y ~ x * t + (x | school) + (1 | class), nested)
-  gc(FALSE)
-  base <- reset_peak()
-  nested_kr <- seconds_of(summary(big, ddf = "Kenward-Roger"))
-  peak <- process_status("VmHWM") - base
-  list(ratio = insteval[["lmerTest"]] / insteval[["rlmm"]], nested = nested_kr, peak = peak,
+  list(ratio = insteval[["lmerTest"]] / insteval[["rlmm"]], nested = nested,
     lines = c("### Large designs", "",
       sprintf(paste("InstEval, `%s`, fit and Satterthwaite summary: rlmm %s s, lmerTest %s s,",
         "**ratio %s** (target 20); largest relative difference of df %.0e. Kenward-Roger summary of",
         "the fit: %s s."), deparse(formula), number(insteval[["rlmm"]]),
       number(insteval[["lmerTest"]]), number(insteval[["lmerTest"]] / insteval[["rlmm"]]),
-      relative(ours[, "df"], theirs[, "df"]), number(kr)), "",
+      relative(tables$rlmm[, "df"], tables$lmerTest[, "df"]), number(kr)), "",
       sprintf(paste("Nested design of 45,000 rows, 1,000 schools with slopes and 9,000 classes:",
-        "Kenward-Roger summary in %s s with %s MB."), number(nested_kr), megabytes(peak)), ""))
+        "Kenward-Roger summary of the fit in %s s with %s MB."), number(nested[["seconds"]]),
+      megabytes(nested[["peak"]])), ""))
 }
 
 # ---- size of the tests -----------------------------------------------------------------------
@@ -177,15 +183,11 @@ designs <- function() {
 
 methods <- c("Satterthwaite", "Kenward-Roger", "Wald (chi-squared)", "likelihood ratio", "CR2")
 
-# P values of all methods for one response; the refits start from the fits of the one before.
+# P values of all methods, in rows, for one response.
 p_values <- function(fits, y, tests, robust) {
   full <- quietly(refit(fits$full, y))
-  at <- function(table) table[match(tests, row.names(table)), "Pr(>F)"]
-  hypotheses <- show_tests(fits$table)[tests]
-  wald <- vapply(hypotheses, function(L) {
-    found <- contest(full, L, ddf = "none")
-    stats::pchisq(found[["F value"]] * found$NumDF, found$NumDF, lower.tail = FALSE)
-  }, 0)
+  F_tests <- function(...) quietly(contest(full, fits$hypotheses, ...))
+  wald <- F_tests(ddf = "none")
   ml <- quietly(refit(fits$ml, y))
   lr <- vapply(tests, function(test) {
     small <- quietly(refit(fits$small[[test]], y))
@@ -193,9 +195,18 @@ p_values <- function(fits, y, tests, robust) {
     stats::pchisq(statistic, attr(logLik(ml), "df") - attr(logLik(small), "df"),
       lower.tail = FALSE)
   }, 0)
-  rbind(at(quietly(drop1(full, tests, test = "F"))),
-    at(quietly(drop1(full, tests, ddf = "Kenward-Roger"))), wald, lr,
-    if (robust) at(quietly(drop1(full, tests, test = "F", vcov = "CR2"))) else NA)
+  rbind(F_tests()[["Pr(>F)"]], F_tests(ddf = "Kenward-Roger")[["Pr(>F)"]],
+    stats::pchisq(wald[["F value"]] * wald$NumDF, wald$NumDF, lower.tail = FALSE), lr,
+    if (robust) F_tests(vcov = "CR2")[["Pr(>F)"]] else NA)
+}
+
+# In processes of their own on all cores; stops at the first error.
+on_cores <- function(x, fun) {
+  cores <- if (.Platform$OS.type == "unix") parallel::detectCores() else 1L
+  found <- quietly(parallel::mclapply(x, fun, mc.cores = cores))
+  failed <- vapply(found, inherits, NA, "try-error")
+  if (any(failed)) stop(found[[which(failed)[1L]]], call. = FALSE)
+  found
 }
 
 simulate_design <- function(design, nsim) {
@@ -205,27 +216,26 @@ simulate_design <- function(design, nsim) {
   response <- simulate_lmm(design$full, d, list(theta = design$theta, sigma = 1,
     beta = numeric(length(fixef(full)))), nsim = nsim)
   start <- quietly(refit(full, response[[1L]]))
-  fits <- list(full = start, ml = quietly(refitML(start)), table = drop1(start, design$tests,
-    test = "F"))
+  fits <- list(full = start, ml = quietly(refitML(start)),
+    hypotheses = show_tests(drop1(start, design$tests, test = "F"))[design$tests])
   fits$small <- lapply(stats::setNames(nm = design$tests), function(test) {
     formula <- stats::update.formula(design$full, paste(". ~ . -", test))
     d$y <- response[[1L]]
     quietly(rlmm(formula, d, REML = FALSE))
   })
   robust <- length(unique(vapply(start$random, `[[`, "", "group"))) == 1L
-  found <- vapply(response, function(y) p_values(fits, y, design$tests, robust),
-    matrix(0, length(methods), length(design$tests)))
-  dim(found) <- c(length(methods), length(design$tests), nsim)
+  found <- on_cores(response, function(y) p_values(fits, y, design$tests, robust))
+  found <- array(unlist(found), c(length(methods), length(design$tests), nsim))
   dimnames(found) <- list(methods, design$tests, NULL)
   found
 }
 
-# Rejections in percent with their Monte Carlo standard error.
+# Rejections in percent with their Monte Carlo standard error; no p value is no rejection.
 rate_cell <- function(p) {
   if (all(is.na(p))) return("")
-  p <- p[!is.na(p)]
-  rate <- mean(p < 0.05)
-  sprintf("%.1f (%.1f)", 100 * rate, 100 * sqrt(rate * (1 - rate) / length(p)))
+  rate <- mean(!is.na(p) & p < 0.05)
+  paste0(sprintf("%.1f (%.1f)", 100 * rate, 100 * sqrt(rate * (1 - rate) / length(p))),
+    if (anyNA(p)) paste(",", sum(is.na(p)), "without"))
 }
 
 uniform_cell <- function(p) {
@@ -250,7 +260,8 @@ size_lines <- function(nsim) {
     format(nsim, big.mark = ",")), "",
   paste("Percent of true hypotheses that are rejected at 5 %, with the Monte Carlo standard error",
     "in parentheses; unbalanced designs, REML (likelihood ratio: maximum likelihood); CR2 where",
-    "there is one grouping factor. In the last two columns, the largest distance between the",
+    "there is one grouping factor. A p value that a method does not give counts as no rejection",
+    "(\"without\"). In the last two columns, the largest distance between the",
     "distribution of the p values and the uniform one",
     sprintf("(5 %% critical value of Kolmogorov and Smirnov: %.3f).", 1.358 / sqrt(nsim))), "",
   markdown_table(c("", methods, "KS Satterthwaite", "KS Kenward-Roger"), cells), "")
@@ -265,7 +276,7 @@ large_sample_row <- function(groups, nsim) {
   response <- simulate_lmm(y ~ x + f + (1 | g), transform(d, y = 0),
     list(theta = 0.7, sigma = 1, beta = numeric(4)), nsim = nsim)
   L <- diag(4)[3:4, ]
-  statistics <- vapply(response, function(y) {
+  statistics <- do.call(cbind, on_cores(response, function(y) {
     d$y <- y
     fit <- quietly(rlmm(y ~ x + f + (1 | g), d))
     large <- quietly(refitML(fit))
@@ -274,7 +285,7 @@ large_sample_row <- function(groups, nsim) {
     c(LR = 2 * as.numeric(logLik(large) - logLik(small)),
       Wald = 2 * contest(large, L, ddf = "none")[["F value"]], F = 2 * F[["F value"]],
       p_F = F[["Pr(>F)"]])
-  }, numeric(4))
+  }))
   p <- stats::pchisq(statistics[c("LR", "Wald"), ], 2, lower.tail = FALSE)
   off <- function(a, b) number(mean(abs(a - b)))
   c(groups, off(statistics["LR", ], statistics["Wald", ]), off(statistics["LR", ], statistics["F", ]),
@@ -297,19 +308,30 @@ large_sample_lines <- function(nsim) {
 lines <- c("## Tests of the fixed effects", "", "Degrees of freedom, size and time (`bench/tests.R`).",
   "")
 missed <- character()
+# Parts are run apart, too: each has its own random numbers.
 if ("agreement" %in% options$parts) {
+  set.seed(20)
   rows <- lapply(names(agreement_cases), agreement_row, runs = options$runs)
   lines <- c(lines, agreement_lines(rows))
   missed <- agreement_missed(rows)
 }
 if ("large" %in% options$parts) {
+  set.seed(21)
   large <- large_lines(options$runs)
   lines <- c(lines, large$lines)
   if (large$ratio < 20) missed <- c(missed, "InstEval")
-  if (large$nested > 10 || isTRUE(large$peak > 1e9)) missed <- c(missed, "nested 45,000 rows")
+  if (large$nested[["seconds"]] > 10 || isTRUE(large$nested[["peak"]] > 1e9)) {
+    missed <- c(missed, "nested 45,000 rows")
+  }
 }
-if ("size" %in% options$parts) lines <- c(lines, size_lines(options$nsim))
-if ("large_samples" %in% options$parts) lines <- c(lines, large_sample_lines(200))
+if ("size" %in% options$parts) {
+  set.seed(22)
+  lines <- c(lines, size_lines(options$nsim))
+}
+if ("large_samples" %in% options$parts) {
+  set.seed(23)
+  lines <- c(lines, large_sample_lines(200))
+}
 lines <- c(lines, machine_facts(), paste0("- lmerTest ", utils::packageVersion("lmerTest"),
   ", pbkrtest ", utils::packageVersion("pbkrtest")))
 complete <- length(options$parts) == 4L && options$nsim >= 2000

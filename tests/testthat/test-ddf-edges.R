@@ -45,6 +45,23 @@ reference_df <- function(fit, l) {
   2 * variance(at)^2 / sum(g * (2 * solve(H, g)))
 }
 
+test_that("where lmerTest is far off df are those of a reference of high precision", {
+  skip_if_not_installed("lmerTest")
+  skip_if_not_installed("numDeriv")
+  set.seed(3)
+  d <- transform(sleepstudy[sort(sample(180, 110)), ], later = Days + 100)
+  fit <- rlmm(Reaction ~ later + (later | Subject), d)
+  # the same model where differences are safe; the slope is the same contrast
+  near <- rlmm(Reaction ~ Days + (Days | Subject), d)
+  reference <- c(reference_df(near, c(1, -100)), reference_df(near, c(0, 1)))
+  expect_equal(all_df(fit), reference, tolerance = 1e-5)
+  theirs <- suppressWarnings(suppressMessages(lmerTest::lmer(formula(fit), d, start = fit$theta,
+    control = lme4::lmerControl(optimizer = NULL, calc.derivs = FALSE))))
+  expect_equal(lme4::REMLcrit(theirs), REMLcrit(fit), tolerance = 1e-9)
+  off <- abs(suppressWarnings(coef(summary(theirs))[, "df"]) / reference - 1)
+  expect_gt(max(off), 0.1)
+})
+
 test_that("df agree with differences of dense formulas, by REML and ML, with weights and offset", {
   skip_if_not_installed("numDeriv")
   d <- method_data()
