@@ -1,7 +1,62 @@
 #' Coming from other software
 #'
-#' Where the functions of other software are found here. For lme4 and lmerTest names are the same;
-#' see [rlmm-lme4] for what is not.
+#' Where the functions of other software are found here. `vignette("coming-from", "rlmm")` has the
+#' same model in each, and what differs in the numbers. For lme4 and lmerTest names are the same; see
+#' [rlmm-lme4] for what is not.
+#'
+#' @section lmerTest:
+#'
+#' \tabular{ll}{
+#'   lmerTest \tab here \cr
+#'   \code{lmer()}, \code{as_lmerModLmerTest()} \tab \code{\link{rlmm}()}; every fit has tests \cr
+#'   \code{summary(fit, ddf = "lme4")} \tab \code{summary(fit, ddf = "none")}, or \code{"lme4"} \cr
+#'   \code{anova(fit, type, ddf)} \tab \code{anova(fit, type, ddf)} \cr
+#'   \code{contest()}, \code{contest1D()}, \code{contestMD()}, \code{calcSatterth()} \tab
+#'     \code{\link{contest}()} \cr
+#'   \code{ranova()}, \code{rand()} \tab \code{\link{ranova}()} \cr
+#'   \code{step()}, \code{get_model()}, \code{drop1()} \tab
+#'     \code{\link[=step.rlmm]{step}()}, \code{get_model()}, \code{drop1()} \cr
+#'   \code{ls_means()}, \code{lsmeansLT()}, \code{difflsmeans()} \tab
+#'     \code{\link{ls_means}()}, with \code{pairwise = TRUE} for differences \cr
+#'   \code{show_tests()} \tab \code{\link{show_tests}()} \cr
+#' }
+#'
+#' @section nlme:
+#'
+#' \tabular{ll}{
+#'   nlme \tab here \cr
+#'   \code{lme(y ~ x, d, random = ~ x | g)} \tab \code{rlmm(y ~ x + (x | g), d)} \cr
+#'   \code{random = ~ 1 | a / b} \tab \code{(1 | a / b)} \cr
+#'   \code{random = list(g = pdDiag(~ x))} \tab \code{(x || g)} \cr
+#'   \code{pdBlocked(list(pdIdent(~ a - 1), pdIdent(~ b - 1)))} in a single group \tab
+#'     \code{(1 | a) + (1 | b)} \cr
+#'   \code{weights = varFixed(~ v)} \tab \code{weights = 1 / v} \cr
+#'   \code{method = "ML"} \tab \code{REML = FALSE} \cr
+#'   \code{intervals()} \tab \code{\link[=intervals.rlmm]{intervals}()} \cr
+#'   \code{getVarCov()}, \code{VarCorr()} \tab \code{VarCorr()} \cr
+#'   \code{augPred()}, \code{plot()} \tab \code{\link{plot_effect}()}, \code{plot()} \cr
+#'   \code{predict(level = 0)} \tab \code{predict(re.form = NA)} \cr
+#'   \code{lmList()} \tab \code{lmList()}, see \link{rlmm-lmList} \cr
+#'   \code{correlation}, \code{varIdent()}, \code{varPower()} \tab not here: use nlme \cr
+#' }
+#'
+#' @section glmmTMB:
+#'
+#' \tabular{ll}{
+#'   glmmTMB \tab here \cr
+#'   \code{glmmTMB(y ~ x + (x | g), d)} \tab \code{rlmm(y ~ x + (x | g), d, REML = FALSE)} \cr
+#'   \code{diag(x | g)} \tab \code{(x || g)} \cr
+#'   \code{fixef(fit)$cond}, \code{vcov(fit)$cond}, \code{ranef(fit)$cond} \tab
+#'     \code{fixef(fit)}, \code{vcov(fit)}, \code{ranef(fit)} \cr
+#'   \code{confint(fit)} \tab \code{confint(fit, method = "Wald")}, with \code{intervals(fit)} for
+#'     the variances \cr
+#'   \code{weights}, which multiply the log-likelihood \tab
+#'     no counterpart; \code{weights} are precisions \cr
+#'   \code{map}, \code{start} for a parameter held fixed \tab \code{\link{fit_constrained}()} \cr
+#'   \code{diagnose()} \tab \code{\link{optinfo}()}, \code{\link{isSingular}()} \cr
+#'   \code{family}, \code{ziformula}, \code{dispformula}, \code{ar1()} \tab
+#'     not here: use glmmTMB \cr
+#' }
 #'
 #' @section pymer4:
 #' [result_tables()] has all of a model's attributes as data frames in one call.

@@ -151,8 +151,8 @@ vif.rlmm <- function(mod, ...) {
 deltaMethod.rlmm <- function(object, g., vcov. = vcov(object),
                              parameterNames = names(fixef(object)), ..., envir = parent.frame()) {
   if (is.function(vcov.)) vcov. <- vcov.(object)
-  car::deltaMethod(fixef(object), g., vcov. = vcov., parameterNames = parameterNames, ...,
-    envir = envir)
+  beta <- stats::setNames(fixef(object), parameterNames)
+  car::deltaMethod(beta, g., vcov. = vcov., ..., envir = envir)
 }
 
 #' @exportS3Method car::Confint

@@ -28,4 +28,7 @@ test_that("models are compared", {
   compared <- function(x) lmtest::lrtest(update(x, . ~ . - Days, REML = FALSE),
     update(x, REML = FALSE))
   expect_as_lmer(data.frame(compared(x)), "slope")
+  smaller <- function(x) update(x, stats::as.formula(paste(". ~ . -", predictor_of(x))), REML = FALSE)
+  expect_as_lmer(data.frame(lmtest::lrtest(smaller(x), update(x, REML = FALSE))),
+    setdiff(with_terms, "weighted"))
 })
