@@ -13,6 +13,8 @@
 #' @section Data:
 #' The grid is made from the variables kept with the fit, wherever it was made; data that have
 #' changed since do not matter. Contrasts that a rank-deficient fit cannot estimate are `nonEst`.
+#' With `weights = "proportional"` and the like, a row counts by its prior weight, if the fit has
+#' weights.
 #' @name rlmm-emmeans
 #' @return Objects of class `emmGrid`, as emmeans gives them.
 #' @examplesIf requireNamespace("emmeans", quietly = TRUE)
@@ -30,8 +32,12 @@ recover_data.rlmm <- function(object, data = NULL, params = "pi", ...) {
   terms <- stats::delete.response(fixed_terms(object))
   # constants, as the knots of a spline, are not variables of the grid
   constants <- setdiff(all.vars(terms), names(data))
-  emmeans::recover_data(call, terms, NULL, frame = object$frame[used, , drop = FALSE], data = data,
-    params = c(params, constants), ...)
+  recovered <- emmeans::recover_data(call, terms, NULL, frame = object$frame[used, , drop = FALSE],
+    data = data, params = c(params, constants), ...)
+  # the name under which emmeans looks for prior weights
+  weights <- frame_argument(object, "weights")[used]
+  if (length(weights) == nrow(recovered)) recovered[["(weights)"]] <- weights
+  recovered
 }
 
 #' @exportS3Method emmeans::emm_basis

@@ -63,6 +63,8 @@ ecosystem_rows <- list(
   row("car", "deltaMethod()", "days", car::deltaMethod(x, "`(Intercept)` / Days")),
   row("car", "influencePlot()", "days", quiet_plot(car::influencePlot(x))),
   row("car", "outlierTest()", "days", car::outlierTest(x)$rstudent),
+  row("car", "infIndexPlot()", "days", quiet_plot(car::infIndexPlot(x))),
+  row("car", "Confint(), S()", "days", list(car::Confint(x), car::S(x)$coefficients)),
   row("effects", "Effect(), allEffects()", "group", lapply(effects::allEffects(x), frame)),
   row("effects", "predictorEffect()", "days", frame(effects::predictorEffect("Days", x))),
   row("broom.mixed", "tidy()", "days",
@@ -107,7 +109,13 @@ ecosystem_rows <- list(
     frame(ggeffects::ggemmeans(x, "recipe"))[c("predicted", "conf.low", "conf.high")]),
   row("sjPlot", "plot_model()", "group", drawn(sjPlot::plot_model(x))),
   row("sjPlot", "plot_model(type = \"re\")", "days", drawn(sjPlot::plot_model(x, type = "re"))),
+  row("sjPlot", "plot_model(type = \"diag\"), by as_merMod()", "days",
+    lapply(unlist(lapply(sjPlot::plot_model(as_lme4(x), type = "diag"), function(p)
+      if (inherits(p, "ggplot")) list(p) else p), recursive = FALSE), drawn)),
   row("sjPlot", "tab_model()", "days", sjPlot::tab_model(x)$page.content),
+  row("sjPlot", "tab_model(show.dev = TRUE)", "days",
+    sjPlot::tab_model(x, show.dev = TRUE)$page.content,
+    why = "of lmer's REML fits sjPlot shows the deviance, of others what deviance() gives"),
   row("multcomp", "glht(), mcp()", "cake",
     summary(multcomp::glht(x, multcomp::mcp(recipe = "Tukey")))$test[c("coefficients", "sigma")]),
   row("lmtest", "lrtest()", "days",
@@ -117,6 +125,8 @@ ecosystem_rows <- list(
   row("sandwich", "estfun(), bread()", "days", dim(sandwich::estfun(x)),
     why = "sandwich has no method for lmer fits"),
   row("arm", "se.coef(), se.ranef()", "days", list(arm::se.coef(x), unclass(arm::se.ranef(x)))),
+  row("arm", "se.fixef(), by as_merMod()", "days", arm::se.fixef(as_lme4(x))),
+  row("arm", "display()", "days", utils::capture.output(arm::display(x))[-1]),
   row("arm", "sim()", "days", {
     set.seed(1)
     dim(arm::sim(x, 10)@fixef)
@@ -131,6 +141,10 @@ ecosystem_rows <- list(
       knitr::kable(lme4::ranef(x)$Subject, digits = 1))),
   row("xtable", "xtable()", "days", dim(xtable::xtable(x)),
     why = "xtable has no method for lmer fits"),
+  row("lme4", "profile(), influence(), refit(), by as_merMod()", "days", list(
+    confint(profile(as_lme4(x), which = "beta_")),
+    cooks.distance(influence(as_lme4(x), "Subject")),
+    lme4::fixef(lme4::refit(as_lme4(x), rev(ecosystem_sleep$Reaction))))),
   row("lmerTest", "as_lmerModLmerTest(), by as_merMod()", "days",
     coef(summary(lmerTest::as_lmerModLmerTest(as_lme4(x))))),
   row("pbkrtest", "vcovAdj(), KRmodcomp(), by as_merMod()", "days",

@@ -17,20 +17,39 @@ test_that("lme4's methods find what they find in lmer's fit", {
   expect_as_lmer(formula(both(x)))
 })
 
+test_that("slots and matrices that merTools, cAIC4 and RLRsim look into are there", {
+  skip_if_not_installed("lme4")
+  for (part in c("Lambdat", "RX", "Zt", "X", "y", "u", "b", "Gp", "Lind", "lower", "cnms", "mu")) {
+    expect_as_lmer(as.vector(unlist(lme4::getME(both(x), part))), tolerance = 1e-3)
+  }
+  expect_as_lmer(as.vector(as.matrix(methods::as(lme4::getME(both(x), "L"), "sparseMatrix"))),
+    tolerance = 1e-3)
+  expect_as_lmer(lme4::getME(both(x), "devcomp")$dims)
+  expect_as_lmer(lapply(lme4::getME(both(x), "flist"), as.integer))
+  expect_as_lmer(both(x)@frame)
+  expect_as_lmer(both(x)@resp$weights)
+  expect_as_lmer(names(both(x)@optinfo$derivs))
+  expect_as_lmer(as.matrix(both(x)@pp$unsc()))
+})
+
 test_that("functions that fit again, or need derivatives, run", {
   skip_if_not_installed("lme4")
-  expect_as_lmer(confint(profile(both(x), which = "beta_"), level = 0.9), c("slope", "weighted"))
-  expect_as_lmer(confint(profile(both(x), which = "theta_")), "penicillin")
-  expect_as_lmer(cooks.distance(influence(both(x), "Subject")),
-    c("slope", "weighted"), tolerance = 1e-3)
-  expect_as_lmer(influence(both(x), "plate")$`fixed.effects[-plate]`, "penicillin")
-  expect_as_lmer(lme4::fixef(lme4::refit(both(x), rev(lme4::getME(x, "y")))), "slope")
+  expect_as_lmer(confint(profile(both(x), which = "beta_"), level = 0.9),
+    c("slope", "weighted", "deficient", "oats", "penicillin"), tolerance = 1e-3)
+  expect_as_lmer(confint(profile(both(x), which = "theta_")),
+    c("penicillin", "cake", "weighted", "deficient", "oats"), tolerance = 1e-3)
+  first_group <- function(x) names(lme4::getME(x, "flist"))[1]
+  expect_as_lmer(cooks.distance(influence(both(x), first_group(x))),
+    c("slope", "weighted", "pigs", "singular", "penicillin"), tolerance = 1e-3)
+  expect_as_lmer(cooks.distance(both(x)))
+  expect_as_lmer(lme4::fixef(lme4::refit(both(x), rev(lme4::getME(x, "y")))),
+    c("slope", "penicillin", "pigs", "oats", "deficient"), tolerance = 1e-3)
   expect_as_lmer(lme4::fixef(lme4::refitML(both(x))))
   expect_as_lmer(as.numeric(logLik(update(both(x), . ~ . - Days))), "slope")
-  expect_as_lmer(lme4::bootMer(both(x), lme4::fixef, 3, seed = 1)$t, c("slope", "penicillin"))
-  expect_as_lmer(data.frame(drop1(both(x))), c("slope", "cake", "deficient"))
+  expect_as_lmer(lme4::bootMer(both(x), lme4::fixef, 3, seed = 1)$t)
+  expect_as_lmer(data.frame(drop1(both(x))), setdiff(with_terms, "weighted"))
   expect_as_lmer(data.frame(anova(both(x), lme4::refitML(both(x)))))
-  for (name in names(interop_models)) {
+  for (name in c("slope", "cake")) {
     derivatives <- both(interop_fits(name)$ours)@optinfo$derivs
     theirs <- interop_fits(name)$theirs@optinfo$derivs
     expect_equal(derivatives$Hessian, theirs$Hessian, tolerance = 1e-2)
@@ -42,14 +61,19 @@ test_that("lmerTest and pbkrtest take it", {
   skip_if_not_installed("lmerTest")
   skip_if_not_installed("pbkrtest")
   expect_as_lmer(coef(summary(lmerTest::as_lmerModLmerTest(both(x)))))
-  expect_as_lmer(data.frame(anova(lmerTest::as_lmerModLmerTest(both(x)))),
-    c("slope", "cake", "weighted", "deficient"))
-  expect_as_lmer(data.frame(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))),
-    setdiff(names(interop_models), "slope"))
-  expect_as_lmer(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))$LRT, "slope",
-    tolerance = 1e-3)
+  expect_as_lmer(data.frame(anova(lmerTest::as_lmerModLmerTest(both(x)))))
+  expect_as_lmer(data.frame(lmerTest::ranova(lmerTest::as_lmerModLmerTest(both(x)))))
   expect_as_lmer(as.matrix(pbkrtest::vcovAdj(both(x))))
-  expect_as_lmer(pbkrtest::KRmodcomp(both(x), cbind(0, 1))$stats$p.value, "slope")
+  last <- function(x) diag(length(lme4::fixef(x)))[length(lme4::fixef(x)), , drop = FALSE]
+  expect_as_lmer(unlist(pbkrtest::KRmodcomp(both(x), last(x))$stats[c("Fstat", "ddf", "p.value")]))
+  expect_as_lmer(unlist(pbkrtest::SATmodcomp(both(x), last(x))$test), setdiff(with_terms, "singular"))
+  fewer <- function(x) update(x, stats::as.formula(paste(". ~ . -", predictor_of(x))))
+  reference <- function(x) {
+    set.seed(1)
+    suppressWarnings(pbkrtest::PBmodcomp(x, fewer(x), nsim = 4)$ref)
+  }
+  expect_as_lmer(reference(both(x)), c("slope", "pigs", "oats", "cake", "singular"),
+    tolerance = 1e-3)
 })
 
 test_that("the data of the fit are enough, wherever it was made", {

@@ -5,15 +5,16 @@ as_table <- function(effect) {
 }
 
 test_that("effects are those of lmer's fit", {
-  models <- c("slope", "cake", "weighted")
+  models <- setdiff(with_terms, "deficient")
   expect_as_lmer(effects::allEffects(x), models, as_table)
   expect_as_lmer(effects::predictorEffects(x), models, as_table)
   expect_as_lmer(effects::Effect("Days", x, xlevels = list(Days = c(0, 7))), "slope", as_table)
   expect_as_lmer(effects::Effect(c("Days", "dose"), x), "weighted", as_table)
-  expect_as_lmer(effects::Effect("Days", x, residuals = TRUE)$residuals, "slope")
+  expect_as_lmer(effects::Effect(v, x), with_covariate, as_table)
+  expect_as_lmer(effects::Effect(f, x), setdiff(with_factor, "deficient"), as_table)
+  expect_as_lmer(effects::Effect(v, x, residuals = TRUE)$residuals, with_covariate)
   skip_if_not_installed("pbkrtest")
-  expect_as_lmer(effects::Effect("Days", x, KR = TRUE), "slope", as_table)
-  expect_as_lmer(effects::Effect("recipe", x, KR = TRUE), "cake", as_table)
+  expect_as_lmer(effects::allEffects(x, KR = TRUE), setdiff(models, "weighted"), as_table)
 })
 
 test_that("the bases and the data are those of the fit", {

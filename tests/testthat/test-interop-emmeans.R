@@ -1,33 +1,47 @@
 skip_if_not_installed("emmeans")
 
-# pbkrtest does not know weights: its df for 'weighted' exceed the number of rows.
-unweighted <- setdiff(names(interop_models), "weighted")
 numbers <- function(grid) as.data.frame(summary(grid))
 
 test_that("marginal means are those of lmer's fit, with each kind of df", {
   skip_if_not_installed("pbkrtest")
   skip_if_not_installed("lmerTest")
   expect_as_lmer(emmeans::emmeans(x, ~1), unweighted, numbers)
-  expect_as_lmer(emmeans::emmeans(x, "Days", at = list(Days = c(0, 5)), mode = "satterthwaite"),
-    c("slope", "weighted"), numbers)
-  expect_as_lmer(emmeans::emmeans(x, "recipe", lmer.df = "asymptotic"), c("cake", "deficient"),
-    numbers)
+  expect_as_lmer(emmeans::emmeans(x, f), setdiff(with_factor, "weighted"), numbers)
+  expect_as_lmer(emmeans::emmeans(x, f, mode = "satterthwaite"), with_factor, numbers)
+  expect_as_lmer(emmeans::emmeans(x, f, lmer.df = "asymptotic"), with_factor, numbers)
+  expect_as_lmer(emmeans::emmeans(x, v, at = stats::setNames(list(c(0, 5)), v),
+    mode = "satterthwaite"), with_covariate, numbers)
   expect_as_lmer(emmeans::emmeans(x, ~ recipe * temperature), c("cake", "deficient"), numbers)
   expect_as_lmer(emmeans::emmeans(x, "dose", submodel = "minimal", mode = "satterthwaite"),
     "weighted", numbers)
 })
 
+test_that("so are the grids", {
+  grid <- function(g) list(g@grid, g@linfct, g@bhat, as.matrix(g@V), g@levels)
+  expect_as_lmer(emmeans::ref_grid(x, mode = "asymptotic"), full_rank, grid)
+  expect_as_lmer(emmeans::emmeans(x, ~1, weights = "proportional", mode = "satterthwaite"),
+    full_rank, numbers)
+  expect_as_lmer(emmeans::ref_grid(x), "deficient", function(g) list(g@grid, g@linfct, g@levels))
+  expect_as_lmer(emmeans::ref_grid(x, cov.reduce = range, mode = "satterthwaite"),
+    with_covariate, numbers)
+})
+
 test_that("so are contrasts, trends and joint tests", {
   skip_if_not_installed("pbkrtest")
-  expect_as_lmer(pairs(emmeans::emmeans(x, "recipe")), "cake", numbers)
+  expect_as_lmer(pairs(emmeans::emmeans(x, f)), setdiff(with_factor, "weighted"), numbers)
+  expect_as_lmer(pairs(emmeans::emmeans(x, f, mode = "satterthwaite")), with_factor, numbers)
+  expect_as_lmer(emmeans::contrast(emmeans::emmeans(x, f, mode = "satterthwaite"), "eff"),
+    with_factor, numbers)
   expect_as_lmer(pairs(emmeans::emmeans(x, "dose", mode = "satterthwaite"), adjust = "holm"),
     "weighted", numbers)
   expect_as_lmer(emmeans::contrast(emmeans::emmeans(x, ~ temperature | recipe), "poly"), "cake",
     numbers)
-  expect_as_lmer(emmeans::emtrends(x, "dose", var = "Days", mode = "satterthwaite"), "weighted",
-    numbers)
-  expect_as_lmer(emmeans::joint_tests(x), c("slope", "cake"), as.data.frame)
-  expect_as_lmer(emmeans::joint_tests(x, mode = "satterthwaite"), "weighted", as.data.frame)
+  expect_as_lmer(emmeans::emtrends(x, f, var = v, mode = "satterthwaite"), with_both, numbers)
+  expect_as_lmer(emmeans::emtrends(x, ~1, var = v), setdiff(with_covariate, "weighted"), numbers)
+  expect_as_lmer(emmeans::joint_tests(x), setdiff(with_terms, c("weighted", "deficient")),
+    as.data.frame)
+  expect_as_lmer(emmeans::joint_tests(x, mode = "satterthwaite"), setdiff(with_terms, "deficient"),
+    as.data.frame)
   confounded <- function(table) {
     table <- as.data.frame(table)
     table[table$`model term` != "(confounded)", c("df1", "df2", "F.ratio", "p.value")]

@@ -5,13 +5,18 @@ columns <- c("x", "predicted", "conf.low", "conf.high", "group")
 taken <- function(p) as.data.frame(p)[intersect(columns, names(p))]
 
 test_that("predictions of the population are those of lmer's fit", {
-  expect_as_lmer(ggeffects::ggpredict(x, "Days"), "slope", taken)
+  # of lmer's fit of 'oats', ggeffects finds no standard errors
+  expect_as_lmer(ggeffects::ggpredict(x, v), setdiff(with_covariate, "oats"), taken)
+  expect_as_lmer(ggeffects::ggpredict(x, v)$predicted, with_covariate)
+  expect_as_lmer(ggeffects::ggpredict(x, f)$predicted, with_factor)
+  expect_as_lmer(ggeffects::ggpredict(x, c(v, f)), setdiff(with_both, "oats"), taken)
+  expect_as_lmer(ggeffects::ggpredict(x, c(v, f))$predicted, with_both)
   expect_as_lmer(ggeffects::ggpredict(x, "Days [0, 5]", ci.lvl = 0.8), "slope", taken)
   expect_as_lmer(ggeffects::ggpredict(x, c("temperature", "recipe"))$predicted,
     c("cake", "deficient"))
   expect_as_lmer(ggeffects::ggpredict(x, c("Days", "dose")), "weighted", taken)
   skip_if_not_installed("effects")
-  expect_as_lmer(ggeffects::ggeffect(x, "Days"), "slope", taken)
+  expect_as_lmer(ggeffects::ggeffect(x, v), with_covariate, taken)
 })
 
 # With an ordered factor ggeffects 1.2.0 has other standard errors for an lmer fit, that differ in a
@@ -47,6 +52,6 @@ test_that("a new observation has the variance of its random effects, too", {
 
 test_that("marginal means by way of emmeans", {
   skip_if_not_installed("emmeans")
-  expect_as_lmer(ggeffects::ggemmeans(x, "recipe"), "cake", taken)
+  expect_as_lmer(ggeffects::ggemmeans(x, f), setdiff(with_factor, "deficient"), taken)
   expect_as_lmer(ggeffects::ggemmeans(x, c("Days", "dose")), "weighted", taken)
 })
