@@ -92,7 +92,8 @@ update.rlmm <- function(object, formula., ..., evaluate = TRUE) {
   if (is.null(object$call)) {
     stop_rlmm("bad_argument", "the fit was made in steps and has no call that could be updated")
   }
-  changed <- updated_call(object$call, match.call(expand.dots = FALSE)$...)
+  changes <- match.call(expand.dots = FALSE)$...
+  changed <- updated_call(object$call, changes)
   caller <- parent.frame()
   changed[[1L]] <- fitting_function(changed[[1L]], caller)
   if (!missing(formula.)) {
@@ -106,8 +107,22 @@ update.rlmm <- function(object, formula., ..., evaluate = TRUE) {
     environment(changed$formula) <-
       if (is_global(object$formula)) caller else list2env(own, parent = caller)
   }
+  place <- if (evaluate) place_of_data(object, changes, caller) else caller
+  if (!identical(place, caller)) changed$subset <- changes$subset
   if (length(object$fixed)) changed <- call("fit_constrained", changed, fixed = object$fixed)
-  if (evaluate) eval(changed, caller) else changed
+  if (evaluate) eval(changed, place) else changed
+}
+
+# A fit does not keep its caller's data. Where their name no longer stands for data, the variables
+# of the fit take their place.
+place_of_data <- function(object, changes, caller) {
+  name <- object$call$data
+  if ("data" %in% names(changes) || !is.name(name)) return(caller)
+  name <- as.character(name)
+  found <- get0(name, caller)
+  if (is.list(found) || is.environment(found)) return(caller)
+  message("The data '", name, "' are not found: the rows and variables of the fit are used")
+  list2env(stats::setNames(list(get_data.rlmm(object)), name), parent = caller)
 }
 
 is_literal_formula <- function(x) is.call(x) && identical(x[[1]], quote(`~`))

@@ -81,3 +81,26 @@ test_that("a singular fit has its variances", {
   expect_equal(parts$var.random, 0)
   expect_equal(parts$var.residual, sigma(fit)^2)
 })
+
+test_that("a fit made in a function has its data and its null model", {
+  fit_it <- function(fitter, d) fitter(Reaction ~ Days + (1 | Subject), d)
+  ours <- fit_it(rlmm::rlmm, rlmm::sleepstudy)
+  skip_if_not_installed("lme4")
+  theirs <- fit_it(lme4::lmer, rlmm::sleepstudy)
+  expect_message(empty <- insight::null_model(ours), "'d' are not found")
+  expect_equal(fixef(empty), lme4::fixef(insight::null_model(theirs)), tolerance = 1e-6)
+  d <- "another object of this name"
+  expect_equal(fixef(suppressMessages(update(ours, . ~ . - Days))), fixef(empty))
+  expect_equal(nobs(update(ours, data = rlmm::sleepstudy[1:100, ])), 100)
+})
+
+test_that("rows that na.exclude() left out have no weights", {
+  d <- rlmm::sleepstudy
+  d$Reaction[c(3, 50)] <- NA
+  fit <- rlmm(Reaction ~ Days + (1 | Subject), d, weights = Days + 1, na.action = na.exclude)
+  expect_equal(insight::get_weights(fit), d$Days[-c(3, 50)] + 1)
+  expect_null(insight::get_weights(update(fit, weights = NULL)))
+  skip_if_not_installed("ggeffects")
+  cells <- ggeffects::ggpredict(fit, "Days [0, 9]")
+  expect_equal(cells$predicted, unname(predict(fit, data.frame(Days = c(0, 9)), re.form = NA)))
+})
