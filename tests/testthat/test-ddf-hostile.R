@@ -138,7 +138,8 @@ test_that("columns of a matrix or a polynomial count as numeric in type II", {
   d <- hostile_data()
   d$M <- cbind(x = d$x)
   plain <- rlmm(y ~ x * a + (1 | g), d)
-  for (fit in list(rlmm(y ~ M * a + (1 | g), d), rlmm(y ~ poly(x, 1, raw = TRUE) * a + (1 | g), d))) {
+  for (formula in list(y ~ M * a + (1 | g), y ~ poly(x, 1, raw = TRUE) * a + (1 | g))) {
+    fit <- rlmm(formula, d)
     expect_equal(as.matrix(anova(fit, type = "II")), as.matrix(anova(plain, type = "II")),
       tolerance = 1e-6, ignore_attr = TRUE)
   }

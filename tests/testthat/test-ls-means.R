@@ -37,3 +37,27 @@ test_that("means of empty cells are NA", {
   expect_equal(row.names(table)[is.na(table$Estimate)],
     c("CuCu035", "EvitEvit100", "CuCu035:EvitEvit100"))
 })
+
+test_that("emmeans has df at any number of rows", {
+  skip_if_not_installed("emmeans")
+  set.seed(1)
+  d <- data.frame(g = gl(100, 40), f = factor(sample(3, 4000, TRUE)))
+  d$y <- stats::rnorm(100)[d$g] + stats::rnorm(4000)
+  fit <- rlmm(y ~ f + (1 | g), d)
+  expect_message(means <- as.data.frame(emmeans::emmeans(fit, "f")), NA)
+  # its default is the method of Kenward and Roger
+  ours <- ls_means(fit, "f", ddf = "Kenward-Roger")
+  expect_true(all(is.finite(means$df) & means$df < 4000))
+  expect_equal(means$df, ours$df, tolerance = 1e-8)
+  expect_equal(means$SE, ours[["Std. Error"]], tolerance = 1e-8)
+})
+
+test_that("factors made in the formula have means where emmeans sees through it", {
+  skip_if_not_installed("emmeans")
+  d <- transform(rlmm::dietox, k = as.integer(factor(Cu)))
+  made <- rlmm(Weight ~ factor(k) + Time + (1 | Pig), d)
+  plain <- rlmm(Weight ~ k + Time + (1 | Pig), transform(d, k = factor(k)))
+  expect_equal(as.matrix(ls_means(made)), as.matrix(ls_means(plain)), ignore_attr = TRUE)
+  cut_up <- rlmm(Weight ~ (Time > 6) + (1 | Pig), d)
+  expect_rlmm_error(ls_means(cut_up), "bad_argument", "column of the data")
+})
