@@ -1,7 +1,7 @@
 test_that("the text has the numbers", {
   text <- report_text(our_fit("slope"))
-  for (part in c("180 observations", "18 levels of Subject", "24.7", "5.92", "by Subject 0.07",
-    "25.6", "0.80", "0.28", "10.5 (95% interval 7.21 to 13.7, t(17.0) = 6.77, p < 0.001)")) {
+  for (part in c("180 observations", "18 levels of Subject", "24.7", "5.92", "by Subject 0.07", "25.6",
+    "0.80", "0.28", "10.5 (95% interval 7.21 to 13.7, t(17.0) = 6.77, p < 0.001)")) {
     expect_match(text, part, fixed = TRUE)
   }
   expect_match(report_text(our_fit("slope_ml")), "model (maximum likelihood)", fixed = TRUE)
@@ -49,4 +49,27 @@ test_that("xtable makes LaTeX of them", {
   expect_s3_class(xtable::xtable(fit), "xtable")
   expect_output(print(xtable::xtable(fit, which = "random", caption = "A caption")), "A caption")
   expect_output(print(xtable::xtable(fit, which = "fit"), type = "html"), "<table")
+})
+
+test_that("of every model the numbers are those of lmer's fit", {
+  skip_if_not_installed("lme4")
+  skip_if_not_installed("knitr")
+  for (name in names(interop_models)) {
+    fits <- interop_fits(name)
+    tables <- report_tables(fits$ours)
+    expect_equal(as.numeric(tables$fixed$Estimate), unname(lme4::fixef(fits$theirs)),
+      tolerance = 1e-2, label = name)
+    deviations <- as.data.frame(lme4::VarCorr(fits$theirs))
+    expect_equal(as.numeric(tables$random$`Std. dev.`),
+      deviations$sdcor[is.na(deviations$var2)], tolerance = 1e-2, label = name)
+    text <- report_text(fits$ours)
+    expect_match(text, paste(nobs(fits$theirs), "observations"), label = name)
+    for (format in c("latex", "html", "markdown")) {
+      made <- paste(knitr::kable(tables$fixed, format = format), collapse = " ")
+      expect_match(made, tables$fixed$Estimate[1], fixed = TRUE)
+    }
+    expect_match(knitr::knit_print(tables), tables$fixed$Estimate[1], fixed = TRUE)
+    skip_if_not_installed("xtable")
+    expect_output(print(xtable::xtable(fits$ours)), tables$fixed$Estimate[1], fixed = TRUE)
+  }
 })

@@ -41,3 +41,21 @@ test_that("what was said, and several grouping factors", {
   expect_output(print(tables), "result_anova")
   expect_error(result_tables(1), class = "rlmm_no_method")
 })
+
+test_that("of every model they have the numbers of lmer's fit", {
+  skip_if_not_installed("lme4")
+  for (name in names(interop_models)) {
+    fits <- interop_fits(name)
+    tables <- suppressMessages(result_tables(fits$ours))
+    expect_equal(tables$params$estimate, lme4::fixef(fits$theirs), tolerance = 1e-4,
+      ignore_attr = TRUE, label = name)
+    theirs <- as.data.frame(lme4::VarCorr(fits$theirs))$sdcor
+    expect_equal(sort(tables$ranef_var$estimate), sort(theirs), tolerance = 1e-4, label = name)
+    expect_equal(tables$result_fit_stats$logLik, as.numeric(logLik(fits$theirs)), label = name)
+    theirs <- coef(fits$theirs)
+    for (factor in names(tables$fixef)) {
+      expect_equal(as.matrix(tables$fixef[[factor]][-1L]), as.matrix(theirs[[factor]]),
+        tolerance = 1e-3, ignore_attr = TRUE, label = paste(name, factor))
+    }
+  }
+})
