@@ -32,6 +32,8 @@ as_merMod <- function(object) {
   env <- merMod_environment(object)
   call <- merMod_call(object, env)
   parts <- merMod_parts(object, call, env)
+  # as lmer() does, which writes (x || g) as its terms
+  call$formula <- attr(parts$fr, "formula")
   devfun <- do.call(lme4::mkLmerDevfun, parts[c("fr", "X", "reTrms", "REML")])
   rho <- environment(devfun)
   par <- if (is.null(rho$mkPar)) object$theta else rho$mkPar(object$theta)
@@ -131,13 +133,14 @@ merMod_parts <- function(object, call, env) {
   check_same_terms(object, parts$reTrms)
   parts$X <- kept_columns(parts$X, object$dropped)
   environment(attr(parts$fr, "formula")) <- env
-  attr(parts$fr, "terms") <- terms_as_in_fit(attr(parts$fr, "terms"), object, env)
+  attr(parts$fr, "terms") <- terms_as_in_fit(attr(parts$fr, "terms"), attr(parts$fr, "formula"),
+    object, env)
   attr(parts$fr, "na.action") <- attr(object$frame, "na.action")
   parts
 }
 
 # lme4's terms, with what is needed to evaluate the variables on new data from the fit.
-terms_as_in_fit <- function(terms, object, env) {
+terms_as_in_fit <- function(terms, formula, object, env) {
   ours <- attr(object$frame, "terms")
   known <- as.list(attr(ours, "predvars"))[-1L]
   names(known) <- variable_names(ours)
@@ -145,8 +148,11 @@ terms_as_in_fit <- function(terms, object, env) {
   attr(terms, ".Environment") <- env
   attr(terms, "predvars") <- evaluated(variable_names(terms))
   attr(terms, "predvars.fixed") <- evaluated(intersect(attr(terms, "varnames.fixed"), names(known)))
-  bars <- parse_formula(object$formula)$bars
-  random <- unique(c(left_variables(bars), group_variables(bars)))
+  bars <- parse_formula(formula)$bars
+  # predict() takes them by position: term by term, as lme4 wrote the terms
+  random <- unique(unlist(lapply(bars, function(bar) {
+    c(left_variables(list(bar)), group_variables(list(bar)))
+  })))
   attr(terms, "predvars.random") <- evaluated(c(names(known)[attr(ours, "response")], random))
   terms
 }

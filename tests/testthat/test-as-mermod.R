@@ -142,3 +142,19 @@ test_that("a model that lme4 cannot express is an error", {
   expect_rlmm_error(as_merMod(fit), "no_counterpart")
   expect_error(as_merMod(lm(y ~ Days, d)), class = "rlmm_no_method")
 })
+
+test_that("predictions for new data are those of the fit, whatever the order of the terms", {
+  skip_if_not_installed("lme4")
+  d <- method_data()
+  for (model in c(y ~ Days + (Days || Subject), y ~ z + (1 | h) + (Days | Subject),
+    y ~ z + (Days | Subject) + (1 | h) + (0 + z | Subject), y ~ Days + (1 | h / Subject),
+    log(y) ~ poly(Days, 2) + (1 | Subject) + (0 + I(Days / 2) | Subject))) {
+    fit <- suppressMessages(rlmm(model, d))
+    new <- d[c(3, 50, 9), ]
+    expect_equal(predict(as_merMod(fit), new), predict(fit, new), tolerance = 1e-6,
+      label = deparse1(model))
+  }
+  split <- as_merMod(rlmm(y ~ Days + (Days || Subject), d))
+  expect_equal(deparse1(split@call$formula), deparse1(formula(split)))
+  expect_match(deparse1(split@call$formula), "(1 | Subject) + (0 + Days | Subject)", fixed = TRUE)
+})
