@@ -25,6 +25,7 @@ interop_data <- function() {
 
 interop_models <- list(
   slope = quote(lmer(Reaction ~ Days + (Days | Subject), interop_sleep)),
+  split = quote(lmer(Reaction ~ Days + (Days || Subject), interop_sleep)),
   cake = quote(lmer(angle ~ recipe * temperature + (1 | recipe:replicate), interop_cake)),
   penicillin = quote(lmer(diameter ~ 1 + (1 | plate) + (1 | sample), interop_penicillin)),
   pigs = quote(lmer(Weight ~ Evit * Time + (Time | Pig), interop_pigs)),
@@ -37,8 +38,8 @@ interop_models <- list(
 # Names of a factor and a covariate of the models, for calls that name a predictor.
 interop_factor <- c(cake = "recipe", pigs = "Evit", oats = "Variety", singular = "treat",
   weighted = "dose", deficient = "recipe")
-interop_covariate <- c(slope = "Days", pigs = "Time", oats = "nitro", singular = "x",
-  weighted = "Days")
+interop_covariate <- c(slope = "Days", split = "Days", pigs = "Time", oats = "nitro",
+  singular = "x", weighted = "Days")
 with_factor <- names(interop_factor)
 with_covariate <- names(interop_covariate)
 with_both <- intersect(with_factor, with_covariate)

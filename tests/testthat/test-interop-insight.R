@@ -26,7 +26,8 @@ test_that("insight gets the same numbers", {
   expect_as_lmer(insight::get_parameters(x, effects = "random"))
   expect_as_lmer(insight::get_statistic(x))
   expect_as_lmer(as.matrix(insight::get_varcov(x)))
-  expect_as_lmer(insight::get_variance(x), setdiff(names(interop_models), "singular"))
+  # of lmer's fit with (x || g) it leaves the variances of the slopes out
+  expect_as_lmer(insight::get_variance(x), setdiff(names(interop_models), c("singular", "split")))
   expect_as_lmer(insight::get_sigma(x))
   expect_as_lmer(insight::get_df(x))
   expect_as_lmer(insight::get_df(x, type = "wald"))
@@ -103,4 +104,12 @@ test_that("rows that na.exclude() left out have no weights", {
   skip_if_not_installed("ggeffects")
   cells <- ggeffects::ggpredict(fit, "Days [0, 9]")
   expect_equal(cells$predicted, unname(predict(fit, data.frame(Days = c(0, 9)), re.form = NA)))
+})
+
+test_that("variances of (x || g) are counted, each", {
+  fit <- interop_fits("split")$ours
+  variances <- as.data.frame(VarCorr(fit))$vcov
+  d <- interop_data()$interop_sleep
+  expect_equal(insight::get_variance(fit)$var.random,
+    variances[1] + variances[2] * mean(d$Days^2), tolerance = 1e-8)
 })
