@@ -5,7 +5,8 @@
 #'   the random effects, and sigma) or `"beta_"` (all fixed effects). All unless given.
 #' @param level Probability that an interval is to have.
 #' @param zeta The two values of zeta to use instead of the normal quantiles.
-#' @param non.mono.tol As lme4's argument, without effect: the curves are monotone between the limits.
+#' @param non.mono.tol As lme4's argument, without effect: the curves are monotone between the
+#'   limits.
 #' @param ... Not used. The names of the rows are those of the profile.
 #' @return A matrix with one row for each parameter and the lower and upper limits as columns.
 #' @details

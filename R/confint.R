@@ -15,8 +15,8 @@
 #'   (`sd_(Intercept)|Subject`, `sigma`)?
 #' @param criterion For profiles: `"deviance"`, or `"REML"` for variance parameters, see
 #'   [profile.rlmm()].
-#' @param ddf For Wald intervals of fixed effects: `"none"` for normal quantiles, `"Satterthwaite"` or
-#'   `"Kenward-Roger"` for those of t distributions, see [rlmm-ddf].
+#' @param ddf For Wald intervals of fixed effects: `"none"` for normal quantiles, `"Satterthwaite"`
+#'   or `"Kenward-Roger"` for those of t distributions, see [rlmm-ddf].
 #' @param ... Handed to [profile.rlmm()] or to `bootMer()`.
 #' @return A matrix with one row for each parameter and the lower and upper limits as columns.
 #'

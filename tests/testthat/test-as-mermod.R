@@ -66,7 +66,8 @@ test_that("lmerTest and pbkrtest take it", {
   expect_as_lmer(as.matrix(pbkrtest::vcovAdj(both(x))))
   last <- function(x) diag(length(lme4::fixef(x)))[length(lme4::fixef(x)), , drop = FALSE]
   expect_as_lmer(unlist(pbkrtest::KRmodcomp(both(x), last(x))$stats[c("Fstat", "ddf", "p.value")]))
-  expect_as_lmer(unlist(pbkrtest::SATmodcomp(both(x), last(x))$test), setdiff(with_terms, "singular"))
+  expect_as_lmer(unlist(pbkrtest::SATmodcomp(both(x), last(x))$test),
+    setdiff(with_terms, "singular"))
   fewer <- function(x) update(x, stats::as.formula(paste(". ~ . -", predictor_of(x))))
   reference <- function(x) {
     set.seed(1)

@@ -199,7 +199,8 @@ test_that("an interrupt is seen while samples are fitted in Rust, and by the fut
   skip_on_os("windows")
   skip_if_not(installed())
   code <- function(before, seconds, call) c(
-    "suppressMessages(library(rlmm))", "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
+    "suppressMessages(library(rlmm))",
+    "fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)",
     before, paste0("system(sprintf('(sleep ", seconds, "; kill -INT %d) &', Sys.getpid()))"),
     "told <- ''", "time <- system.time(", "b <- withCallingHandlers(", call,
     ", rlmm_bootstrap = function(w) {", "  told <<- conditionMessage(w)",

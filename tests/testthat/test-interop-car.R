@@ -62,7 +62,8 @@ test_that("pictures and diagnostics", {
   on.exit(grDevices::dev.off())
   # it notes the rows of the largest leverage, which in balanced data are many
   expect_as_lmer(car::influencePlot(x), c("slope", "cake", "pigs", "singular", "weighted"))
-  expect_as_lmer(car::outlierTest(x), c("slope", "cake", "pigs", "oats", "penicillin"), function(test) test[c("rstudent", "p", "signif")])
+  expect_as_lmer(car::outlierTest(x), c("slope", "cake", "pigs", "oats", "penicillin"),
+    function(test) test[c("rstudent", "p", "signif")])
   expect_no_error(car::infIndexPlot(interop_fits("slope")$ours))
   expect_no_error(car::infIndexPlot(influence(interop_fits("slope")$ours, "Subject")))
   expect_as_lmer(car::powerTransform(x)$lambda, c("slope", "cake"))

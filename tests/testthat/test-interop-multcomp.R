@@ -11,7 +11,9 @@ test_that("general linear hypotheses are those of lmer's fit", {
   expect_as_lmer(multcomp::glht(x, "Days = 5"), "slope", tested)
   expect_as_lmer(multcomp::glht(x, diag(2), rhs = c(250, 10), df = 17), "slope", tested,
     tolerance = 1e-3)
-  tukey <- function(x, f) multcomp::glht(x, do.call(multcomp::mcp, stats::setNames(list("Tukey"), f)))
+  tukey <- function(x, f) {
+    multcomp::glht(x, do.call(multcomp::mcp, stats::setNames(list("Tukey"), f)))
+  }
   expect_as_lmer(tukey(x, f), setdiff(with_factor, "deficient"), tested, tolerance = 1e-3)
   expect_as_lmer(multcomp::glht(x, multcomp::mcp(recipe = "Dunnett")), "cake", tested,
     tolerance = 1e-3)

@@ -1,7 +1,7 @@
 test_that("the text has the numbers", {
   text <- report_text(our_fit("slope"))
-  for (part in c("180 observations", "18 levels of Subject", "24.7", "5.92", "by Subject 0.07", "25.6",
-    "0.80", "0.28", "10.5 (95% interval 7.21 to 13.7, t(17.0) = 6.77, p < 0.001)")) {
+  for (part in c("180 observations", "18 levels of Subject", "24.7", "5.92", "by Subject 0.07",
+    "25.6", "0.80", "0.28", "10.5 (95% interval 7.21 to 13.7, t(17.0) = 6.77, p < 0.001)")) {
     expect_match(text, part, fixed = TRUE)
   }
   expect_match(report_text(our_fit("slope_ml")), "model (maximum likelihood)", fixed = TRUE)
