@@ -9,7 +9,6 @@ source("bench/common.R")
 single_blas_thread()
 options <- command_options(parts = c("agreement", "large", "size", "large_samples"), nsim = 2000,
   runs = 3)
-seconds_of <- function(expr) system.time(expr, gcFirst = FALSE)[["elapsed"]]
 
 # The median of some runs, each enough calls for the clock to see.
 time_of <- function(fun, runs) {
