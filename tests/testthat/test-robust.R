@@ -216,6 +216,45 @@ test_that("too few clusters for a joint test are told, not passed over", {
   expect_true(is.na(table$DenDF) && is.na(table[["Pr(>F)"]]))
 })
 
+# 2 (E v)^2 / var(v) = (tr B)^2 / tr(B^2) of v = e'P P'e, by the textbook.
+dense_robust_df <- function(fit, cluster) {
+  V <- dense_V(fit)
+  X <- model.matrix(fit)
+  G <- solve(V, X)
+  M <- solve(crossprod(X, G))
+  members <- split(seq_len(nrow(X)), cluster)
+  H <- lapply(members, function(at) {
+    D <- chol(V[at, at])
+    S <- V[at, at] - X[at, ] %*% M %*% t(X[at, ])
+    parts <- eigen(D %*% S %*% t(D), symmetric = TRUE)
+    root <- ifelse(parts$values > 1e-8, 1 / sqrt(pmax(parts$values, 1e-8)), 0)
+    t(D) %*% parts$vectors %*% (root * t(parts$vectors)) %*% D %*% G[at, ]
+  })
+  vapply(seq_len(ncol(X)), function(k) {
+    P <- vapply(names(members), function(i) {
+      replace(numeric(nrow(X)), members[[i]], H[[i]] %*% M[, k])
+    }, numeric(nrow(X)))
+    B <- t(P) %*% (V - X %*% M %*% t(X)) %*% P
+    sum(diag(B))^2 / sum(B^2)
+  }, 0)
+}
+
+test_that("a coefficient that one cluster determines has a variance that is not trusted", {
+  d <- robust_data()
+  d$first <- as.numeric(d$sch == 1)
+  fit <- rlmm(y ~ x + first + (1 | sch), d)
+  expect_warning(table <- coef(summary(fit, vcov = "CR2")), "of 1 of the contrasts",
+    class = "rlmm_cluster")
+  expect_warning(anova(fit, vcov = "CR2"), "far too small", class = "rlmm_cluster")
+  expect_warning(contest(fit, diag(3)[2:3, ], vcov = "CR2"), "of 1 of", class = "rlmm_cluster")
+  # its expectation is far below what it estimates, as the warning says
+  part <- diag(expected_robust(fit, "CR2")) / diag(vcov(fit))
+  expect_equal(unname(part[1:2]), c(1, 1), tolerance = 1e-6)
+  expect_lt(part[["first"]], 0.5)
+  expect_no_warning(summary(rlmm(y ~ x + tr + (1 | sch), d), vcov = "CR2"))
+  expect_equal(unname(table[, "df"]), dense_robust_df(fit, d$sch), tolerance = 1e-6)
+})
+
 test_that("without df there is no p value", {
   fit <- rlmm(y ~ x + (1 | sch), robust_data())
   table <- coef(summary(fit, vcov = "CR2", ddf = "none"))
