@@ -21,10 +21,15 @@
 #'
 #' A variance of zero lies on the boundary, and `Pr(>Chisq)` is too large, up to twice.
 #' `Pr(>mixture)` refers to the 50:50 mixture of chi-squared distributions with `Df` - 1 and `Df`
-#' degrees of freedom where exactly one variance, with its covariances, is left out (Self and Liang
-#' 1987; Stram and Lee 1994), and is `NA` elsewhere or where the smaller model is singular itself.
+#' degrees of freedom, (P(chi2_(Df-1) > LRT) + P(chi2_Df > LRT)) / 2, where exactly one variance,
+#' with its covariances, is left out (Self and Liang 1987; Stram and Lee 1994), and is `NA` elsewhere
+#' or where the smaller model is singular itself.
 #' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
-#' @references See [anova.rlmm()].
+#' @references Kuznetsova, A., Brockhoff, P. B. and Christensen, R. H. B. (2017) lmerTest package:
+#'   tests in linear mixed effects models. *Journal of Statistical Software* 82(13), 1-26.
+#'   \doi{10.18637/jss.v082.i13}
+#'
+#' Self and Liang (1987), Stram and Lee (1994): see [anova.rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' ranova(fit)
