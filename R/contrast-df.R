@@ -24,8 +24,9 @@
 #' 1996). Where a nu_m is 2 or less, 2 are taken.
 #'
 #' **`"Kenward-Roger"`**, for REML fits (Kenward and Roger 1997; as in Halekoh and Hojsgaard 2014).
-#' V, the covariance of y, is linear in the variances and covariances gamma, V_s = dV / dgamma_s. The
-#' covariance of the fixed effects, Phi = (X'V^-1 X)^-1, is adjusted for the estimation of gamma:
+#' V, the covariance of y, is linear in the variances and covariances gamma, V_s = dV / dgamma_s.
+#' The covariance of the fixed effects, Phi = (X'V^-1 X)^-1, is adjusted for the estimation of
+#' gamma:
 #'
 #' Phi_A = Phi + 2 Phi (sum over s, t of W_st (Q_st - P_s Phi P_t)) Phi,
 #'

@@ -45,9 +45,9 @@ UNDERSTATED <- 0.5
 warn_understated <- function(part) {
   low <- sum(part < UNDERSTATED, na.rm = TRUE)
   if (low == 0L) return(invisible())
-  warn_rlmm("cluster", paste("the robust variance of", low, "of the contrasts is far too small: they",
-    "depend on coefficients that single clusters determine, as that of a variable that differs in",
-    "one cluster only; see the standard errors of the model"))
+  warn_rlmm("cluster", paste("the robust variance of", low, "of the contrasts is far too small:",
+    "they depend on coefficients that single clusters determine, as that of a variable that",
+    "differs in one cluster only; see the standard errors of the model"))
 }
 
 # By cluster, one row each: H_i'V_i H_i and X_i'H_i, as vectors.

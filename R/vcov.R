@@ -43,10 +43,10 @@
 #' if the model holds (Pustejovsky and Tipton 2018, section 3). With several ways: the smallest
 #' number of clusters less one (Cameron and Miller 2015).
 #'
-#' A coefficient that a single cluster determines, as that of a variable that differs from the others
-#' in one cluster only, has hardly any robust variance: the residuals of that cluster do not tell it.
-#' Tests with `"CR2"` whose variance has less than half of the model's as its expectation come with a
-#' warning (`rlmm_cluster`).
+#' A coefficient that a single cluster determines, as that of a variable that differs from the
+#' others in one cluster only, has hardly any robust variance: the residuals of that cluster do not
+#' tell it. Tests with `"CR2"` whose variance has less than half of the model's as its expectation
+#' come with a warning (`rlmm_cluster`).
 #' @section Package sandwich:
 #' Its generics `estfun()` (scores of the fixed effects, one row for each row of the model frame)
 #' and `bread()` have methods, so that `sandwich::vcovCL(fit, cluster = , cadjust = FALSE,

@@ -73,8 +73,8 @@ test_that("tests in hostile small designs are lmerTest's at the same optimum", {
       expect_equal(ours[, -3], theirs[, -3], tolerance = 1e-3, label = paste(name, ddf))
       expect_true(all(ours[, "df"] <= residual_dimension(fits$ours) * (1 + 1e-6)))
       for (type in c("I", "II", "III")) {
-        # a variable beside its double has no hypothesis of type III; it cannot rebuild the rows of
-        # (x > 0)
+        # a variable beside its double has no hypothesis of type III; lmerTest cannot
+        # rebuild the rows of a logical in the formula
         if (type == "III" && name %in% c("redundant column", "logical")) next
         ours <- suppressMessages(anova(fits$ours, type = type, ddf = ddf))
         theirs <- suppressMessages(anova(fits$theirs, type = type, ddf = ddf))
