@@ -147,6 +147,25 @@ test_that("CR2 is unbiased if the model holds, and CR0 is not", {
   expect_true(all(ratio < 0.95))
 })
 
+test_that("CR2 is unbiased or refused where variances within clusters differ by magnitudes", {
+  d <- robust_data()
+  d <- d[d$sch %in% 1:5, ]
+  d$sch <- factor(d$sch)
+  set.seed(1)
+  for (size in 1:4) {
+    d$w <- 10^stats::runif(nrow(d), -size, size)
+    fit <- suppressWarnings(rlmm(y ~ x + (1 | sch), d, weights = w))
+    if (size < 4) {
+      expect_equal(expected_robust(fit, "CR2"), vcov(fit), tolerance = 1e-5)
+    } else {
+      expect_rlmm_error(vcov(fit, type = "CR2"), "cluster", "not", "CR1")
+      expect_true(all(is.finite(vcov(fit, type = "CR1"))))
+    }
+  }
+  far <- rlmm(I(y + 1e4 * as.numeric(sch)) ~ x + (1 | sch), d)
+  expect_rlmm_error(summary(far, vcov = "CR2"), "cluster", "CR1")
+})
+
 test_that("sandwich's functions work from estfun() and bread()", {
   skip_if_not_installed("sandwich")
   d <- robust_data()
