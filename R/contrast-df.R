@@ -178,7 +178,7 @@ t_table <- function(tests, L, rhs = 0, level = NULL) {
   estimate <- drop(L %*% tests$beta)
   se <- sqrt(rowSums((L %*% tests$vcov) * L))
   df <- tests$df(L)
-  t <- (estimate - rhs) / se
+  t <- ifelse(se > 0, (estimate - rhs) / se, NA_real_)
   table <- cbind(Estimate = estimate, `Std. Error` = se, df = df, `t value` = t)
   if (!is.null(level)) {
     half <- stats::qt((1 + level) / 2, df) * se

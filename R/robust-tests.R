@@ -27,8 +27,9 @@ robust_tests <- function(object, type, cluster, ddf) {
   moments <- cluster_moments(parts)
   each <- function(L) {
     found <- vapply(seq_len(nrow(L)), function(k) robust_df(L[k, ], moments), numeric(2))
-    if (type == "CR2") warn_understated(found[2L, ])
-    found[1L, ]
+    warn_understated(found[2L, ])
+    df <- found[1L, ]
+    replace(df, is.nan(df), NA_real_)
   }
   joint <- function(L, rhs) {
     each(L)
@@ -38,15 +39,16 @@ robust_tests <- function(object, type, cluster, ddf) {
     joint = joint)
 }
 
-# CR2 has the expectation of the model's variance, unless a contrast depends on coefficients that
-# fit single clusters, whose residuals say nothing of it.
+# Robust variances of which less than this part of the model's variance is expected are not trusted.
+# CR2 has all of it, unless a contrast depends on coefficients that fit single clusters, whose
+# residuals say nothing of them.
 UNDERSTATED <- 0.5
 
 warn_understated <- function(part) {
   low <- sum(part < UNDERSTATED, na.rm = TRUE)
   if (low == 0L) return(invisible())
   warn_rlmm("cluster", paste("the robust variance of", low, "of the contrasts is far too small:",
-    "they depend on coefficients that single clusters determine, as that of a variable that",
+    "there are too few clusters, or single ones determine coefficients, as that of a variable that",
     "differs in one cluster only; see the standard errors of the model"))
 }
 

@@ -266,12 +266,18 @@ test_that("a coefficient that one cluster determines has a variance that is not 
     class = "rlmm_cluster")
   expect_warning(anova(fit, vcov = "CR2"), "far too small", class = "rlmm_cluster")
   expect_warning(contest(fit, diag(3)[2:3, ], vcov = "CR2"), "of 1 of", class = "rlmm_cluster")
+  expect_warning(summary(fit, vcov = "CR1"), "of 1 of", class = "rlmm_cluster")
   # its expectation is far below what it estimates, as the warning says
   part <- diag(expected_robust(fit, "CR2")) / diag(vcov(fit))
   expect_equal(unname(part[1:2]), c(1, 1), tolerance = 1e-6)
   expect_lt(part[["first"]], 0.5)
   expect_no_warning(summary(rlmm(y ~ x + tr + (1 | sch), d), vcov = "CR2"))
   expect_equal(unname(table[, "df"]), dense_robust_df(fit, d$sch), tolerance = 1e-6)
+  # two clusters with a line each leave no residuals for the lines
+  d <- d[d$sch %in% 1:2, ]
+  lines <- suppressMessages(rlmm(y ~ x * first + (0 + f | sch), d))
+  table <- suppressWarnings(coef(summary(lines, vcov = "CR2")), "rlmm_cluster")
+  expect_false(any(is.nan(table) | is.infinite(table)))
 })
 
 test_that("without df there is no p value", {
