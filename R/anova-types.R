@@ -60,6 +60,7 @@ triangle_of <- function(X) {
 term_variables <- function(object) {
   terms <- fixed_terms(object)
   table <- attr(terms, "factors")
+  if (length(table) == 0L) return(list(class = list(), numeric = list()))
   rownames(table) <- frame_names(rownames(table))
   labels <- attr(terms, "term.labels")
   classes <- vapply(rownames(table), function(name) is_class(object$frame[[name]]), NA)

@@ -51,6 +51,9 @@ contest.rlmm <- function(model, L, rhs = 0, joint = TRUE, collect = TRUE, confin
                          cluster = NULL, ...) {
   check_flag(joint, "joint")
   check_level(level)
+  if (is.list(L) && length(L) == 0L) {
+    stop_rlmm("bad_argument", "'L' is a list without hypotheses", column = "L")
+  }
   tests <- fixed_tests(model, ddf, vcov, cluster)
   one <- function(L) {
     given <- hypothesis(model, L, check_estimability)
@@ -85,8 +88,8 @@ hypothesis <- function(model, L, check) {
 
 # A matrix with columns for the coefficients of the fit, or for all columns of the model matrix.
 on_columns <- function(model, L) {
-  if (is.data.frame(L)) L <- as.matrix(L)
-  if (is.null(dim(L))) L <- t(as.matrix(L))
+  if (is.data.frame(L) || inherits(L, "Matrix")) L <- as.matrix(L)
+  if (is.null(dim(L))) L <- t(as.matrix(if (is.null(L)) double() else L))
   kept <- names(model$beta)
   all <- if (length(model$dropped)) colnames(full_fixed_matrix(model)) else kept
   given <- colnames(L)

@@ -23,11 +23,34 @@
 #' q times an F variable with q and 2 E / (E - q) degrees of freedom (Fai and Cornelius
 #' 1996). Where a nu_m is 2 or less, 2 are taken.
 #'
-#' **`"Kenward-Roger"`**, for REML fits. The covariance of the fixed effects is adjusted for the
-#' estimation of the variances, and F statistics are scaled, with degrees of freedom that match
-#' their first two moments (Kenward and Roger 1997, section 3). It uses the expected information of
-#' the variances. Nested designs of any size are quick. Crossed factors need dense matrices of the
-#' size of all factors but the largest, and an error of class `rlmm_memory` where these do not fit.
+#' **`"Kenward-Roger"`**, for REML fits (Kenward and Roger 1997; as in Halekoh and Hojsgaard 2014).
+#' V, the covariance of y, is linear in the variances and covariances gamma, V_s = dV / dgamma_s.
+#' The covariance of the fixed effects, Phi = (X'V^-1 X)^-1, is adjusted for the estimation of
+#' gamma:
+#'
+#' Phi_A = Phi + 2 Phi (sum over s, t of W_st (Q_st - P_s Phi P_t)) Phi,
+#'
+#' P_s = -X'V^-1 V_s V^-1 X,  Q_st = X'V^-1 V_s V^-1 V_t V^-1 X,
+#'
+#' where W is the inverse of the expected information of REML on gamma. The Wald statistic F of q
+#' contrasts L, with Phi_A, is scaled, and lambda F referred to an F distribution with q and m
+#' degrees of freedom that match its first two moments (their section 3): with
+#' T = L'(L Phi L')^-1 L,
+#'
+#' A1 = sum of W_st tr(T Phi P_s Phi) tr(T Phi P_t Phi),
+#' A2 = sum of W_st tr(T Phi P_s Phi T Phi P_t Phi),
+#'
+#' B = (A1 + 6 A2) / (2 q),  g = ((q + 1) A1 - (q + 4) A2) / ((q + 2) A2),
+#' (c1, c2, c3) = (g, q - g, q + 2 - g) / (3 q + 2 (1 - g)),
+#'
+#' E = 1 / (1 - A2 / q),  v = (2 / q) (1 + c1 B) / ((1 - c2 B)^2 (1 - c3 B)),
+#' rho = v / (2 E^2),
+#'
+#' m = 4 + (q + 2) / (q rho - 1),  lambda = m / (E (m - 2)).
+#'
+#' For one contrast lambda = 1 and m = 2 / A1. Nested designs of any size are quick. Crossed factors
+#' need dense matrices of the size of all factors but the largest, and an error of class
+#' `rlmm_memory` where these do not fit.
 #'
 #' **`"none"`**: no degrees of freedom and no p values, as in lme4.
 #'
@@ -38,8 +61,8 @@
 #' arrives at, up to the inexactness of its optimum and of its differences. Kenward and Roger's
 #' expected information is not singular on the boundary, and all variances count there, as in
 #' pbkrtest. Where df cannot be had, because the Hessian is not positive in a direction that
-#' matters, or the data have no information on the variances that matter, they are `NA` with a
-#' warning of class `rlmm_ddf`; they are never infinite.
+#' matters, or the data have no information on the variances that matter (as in `y ~ g + (1 | g)`),
+#' they are `NA` with a warning of class `rlmm_ddf`; they are never infinite.
 #' @references
 #' Satterthwaite, F. E. (1946) An approximate distribution of estimates of variance components.
 #' *Biometrics Bulletin* 2, 110-114.
@@ -53,6 +76,10 @@
 #'
 #' Kenward, M. G. and Roger, J. H. (1997) Small sample inference for fixed effects from restricted
 #' maximum likelihood. *Biometrics* 53, 983-997.
+#'
+#' Halekoh, U. and Hojsgaard, S. (2014) A Kenward-Roger approximation and parametric bootstrap
+#' methods for tests in linear mixed models: the R package pbkrtest. *Journal of Statistical
+#' Software* 59(9), 1-32. \doi{10.18637/jss.v059.i09}
 #' @name rlmm-ddf
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
@@ -151,7 +178,7 @@ t_table <- function(tests, L, rhs = 0, level = NULL) {
   estimate <- drop(L %*% tests$beta)
   se <- sqrt(rowSums((L %*% tests$vcov) * L))
   df <- tests$df(L)
-  t <- (estimate - rhs) / se
+  t <- ifelse(se > 0, (estimate - rhs) / se, NA_real_)
   table <- cbind(Estimate = estimate, `Std. Error` = se, df = df, `t value` = t)
   if (!is.null(level)) {
     half <- stats::qt((1 + level) / 2, df) * se

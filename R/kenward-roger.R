@@ -4,14 +4,17 @@
 
 # An eigenvalue of W, on unit diagonal, that counts as zero.
 NO_INFORMATION <- 1e-12
+# A relative variance below this part of the largest is rounding.
+LEFT_OUT <- 1e-20
 
 kenward_roger_tests <- function(object) {
   if (!object$REML) {
     stop_rlmm("ddf", paste("Kenward and Roger's method is for REML fits, and this is one by",
       "maximum likelihood: update(fit, REML = TRUE), or use ddf = \"Satterthwaite\""))
   }
-  pieces <- kenward_roger_pieces(object)
   p <- length(object$beta)
+  pieces <- without_noise(kenward_roger_pieces(object), p)
+  size <- entries_of_Sigma(object)
   adjusted <- diag(p) + 2 * pieces$U
   back <- backsolve(object$RX, diag(p))
   covariance <- object$sigma^2 * back %*% adjusted %*% t(back)
@@ -20,13 +23,13 @@ kenward_roger_tests <- function(object) {
   df <- function(L) {
     Q <- whitened_contrasts(object, L)
     df <- apply(Q, 2L, function(q) 2 / kenward_roger_moments(matrix(q), pieces)[[1L]])
-    lost <- !has_information(Q, pieces)
+    lost <- !has_information(Q, pieces, size)
     if (any(lost)) warn_no_information(sum(lost))
     replace(df, lost, NA_real_)
   }
   joint <- function(L, rhs) {
     Q <- whitened_contrasts(object, L)
-    if (!all(has_information(Q, pieces))) {
+    if (!all(has_information(Q, pieces, size))) {
       warn_no_information(nrow(L))
       return(f_test(NA_real_, nrow(L), NA_real_))
     }
@@ -49,22 +52,57 @@ kenward_roger_pieces <- function(object) {
     })
 }
 
+# A variance whose directions lie in the columns of X has an information of zero, of which rounding
+# may leave something. Where Rust has left it out, W has rounding in its place; where not, W is
+# its huge inverse, and U is noise in the directions that touch it.
+without_noise <- function(pieces, p) {
+  K <- lapply(seq_len(ncol(pieces$K)), function(s) matrix(pieces$K[, s], p, p))
+  spread <- diag(pieces$W)[-1L] * vapply(K, norm, 0, "2")^2
+  noise <- spread > 2 / SMALLEST_DF
+  none <- which(noise | spread < LEFT_OUT * max(1, spread))
+  pieces$W[none + 1L, ] <- 0
+  pieces$W[, none + 1L] <- 0
+  pieces$touched <- matrix(0, p, 0L)
+  if (any(noise)) {
+    parts <- svd(do.call(cbind, K[noise]), nv = 0)
+    pieces$touched <- parts$u[, parts$d > NEGLIGIBLE^2 * parts$d[1L], drop = FALSE]
+    rest <- diag(p) - tcrossprod(pieces$touched)
+    pieces$U <- rest %*% pieces$U %*% rest
+  }
+  pieces
+}
+
 # W is a generalised inverse where combinations of the variances have no information. Do the
-# variances of the contrasts in the columns of Q depend on none of these?
-has_information <- function(Q, pieces) {
-  unit <- sqrt(diag(pieces$W))
-  parts <- eigen(pieces$W / outer(unit, unit), symmetric = TRUE)
-  none <- parts$vectors[, parts$values <= NO_INFORMATION * parts$values[1L], drop = FALSE]
+# variances of the contrasts in the columns of Q depend on none of these, and their adjustment on no
+# noise? Variances without a row in W count by their part in those of the contrasts; `size`: the
+# entries of Sigma.
+has_information <- function(Q, pieces, size) {
   p <- nrow(Q)
+  unit <- sqrt(diag(pieces$W))
+  empty <- unit == 0
+  unit[empty] <- c(0, abs(size))[empty]
+  scale <- ifelse(unit == 0, 1, unit)
+  parts <- eigen(pieces$W / outer(scale, scale), symmetric = TRUE)
+  none <- parts$vectors[, parts$values <= NO_INFORMATION * parts$values[1L], drop = FALSE]
   slopes <- rbind(colSums(Q^2), matrix(vapply(seq_len(ncol(pieces$K)), function(s) {
     colSums(Q * (matrix(pieces$K[, s], p, p) %*% Q))
   }, numeric(ncol(Q))), ncol = ncol(Q), byrow = TRUE)) * unit
-  colSums(crossprod(none, slopes)^2) <= NEGLIGIBLE^2 * colSums(slopes^2)
+  colSums(crossprod(none, slopes)^2) <= NEGLIGIBLE^2 * colSums(slopes^2) &
+    colSums(crossprod(pieces$touched, Q)^2) <= NEGLIGIBLE^2 * colSums(Q^2)
+}
+
+# Entries of Sigma = Lambda Lambda', term by term, in the order of theta.
+entries_of_Sigma <- function(object) {
+  unlist(lapply(lambda_list(object), function(lambda) {
+    Sigma <- tcrossprod(lambda)
+    Sigma[lower.tri(Sigma, diag = TRUE)]
+  }))
 }
 
 warn_no_information <- function(n) {
   warn_rlmm("ddf", paste("degrees of freedom are not available for", n, "of the contrasts: the",
-    "data have no information on the variances that theirs depends on"))
+    "data have no information on the variances on which theirs depend, so that their standard",
+    "errors have no meaning either"))
 }
 
 # Their A_1 and A_2 (section 3), for the contrasts in the columns of Q: with an orthonormal basis O

@@ -112,7 +112,10 @@ linear_predictor <- function(object) {
 
 fixed_part <- function(object, data) {
   if (length(object$beta) == 0) return(numeric(nrow(data)))
-  as.vector(fixed_matrix(object, data) %*% object$beta)
+  fixed <- fixed_matrix(object, data) %*% object$beta
+  # as.vector() would write out the names of the rows first
+  attributes(fixed) <- NULL
+  fixed
 }
 
 offset_or_zero <- function(frame) {

@@ -21,10 +21,15 @@
 #'
 #' A variance of zero lies on the boundary, and `Pr(>Chisq)` is too large, up to twice.
 #' `Pr(>mixture)` refers to the 50:50 mixture of chi-squared distributions with `Df` - 1 and `Df`
-#' degrees of freedom where exactly one variance, with its covariances, is left out (Self and Liang
-#' 1987; Stram and Lee 1994), and is `NA` elsewhere or where the smaller model is singular itself.
+#' degrees of freedom, (P(chi2_(Df-1) > LRT) + P(chi2_Df > LRT)) / 2, where exactly one variance,
+#' with its covariances, is left out (Self and Liang 1987; Stram and Lee 1994), and is `NA`
+#' elsewhere or where the smaller model is singular itself.
 #' @section Errors: `rlmm_no_method` for anything but a fit by [rlmm()].
-#' @references See [anova.rlmm()].
+#' @references Kuznetsova, A., Brockhoff, P. B. and Christensen, R. H. B. (2017) lmerTest package:
+#'   tests in linear mixed effects models. *Journal of Statistical Software* 82(13), 1-26.
+#'   \doi{10.18637/jss.v082.i13}
+#'
+#' Self and Liang (1987), Stram and Lee (1994): see [anova.rlmm()].
 #' @examples
 #' fit <- rlmm(Reaction ~ Days + (Days | Subject), sleepstudy)
 #' ranova(fit)
@@ -74,13 +79,12 @@ term_reductions <- function(model, reduce.terms) {
     whole <- list(list(label = term_text(term), terms = terms[-i]))
     if (!reduce.terms) return(whole)
     effects <- stats::drop.scope(stats::terms(one_sided(term$left)))
+    if (length(effects) == 0L) return(whole)
     smaller <- lapply(effects, left_without, left = term$left, frame = model$frame)
-    if (all(vapply(smaller, is.null, NA))) return(whole)
     Map(function(effect, left) {
-      changed <- terms
-      changed[[i]]$left <- left
-      list(label = paste(effect, "in", term_text(term)),
-        terms = if (is.null(left)) terms[-i] else changed)
+      # last, where lmerTest has it
+      changed <- if (!is.null(left)) list(replace(term, "left", list(left)))
+      list(label = paste(effect, "in", term_text(term)), terms = c(terms[-i], changed))
     }, effects, smaller)
   })
   unname(unlist(found, recursive = FALSE))
@@ -127,7 +131,7 @@ left_without <- function(left, effect, frame) {
   intercept <- attr(terms, "intercept") == 1L ||
     is_class_term(effect) && !any(vapply(labels, is_class_term, NA))
   if (length(labels) == 0L) return(if (intercept) 1)
-  sum_of(c(as.numeric(intercept), lapply(labels, str2lang)))
+  sum_of(c(if (!intercept) list(0), lapply(labels, str2lang)))
 }
 
 formula_with_terms <- function(model, terms) {

@@ -25,9 +25,31 @@ robust_tests <- function(object, type, cluster, ddf) {
       df = function(L) rep(nu, nrow(L)), joint = joint))
   }
   moments <- cluster_moments(parts)
-  joint <- function(L, rhs) hotelling(L, rhs, object$beta, covariance, moments)
-  list(method = paste(by, "and Satterthwaite's method"), vcov = covariance,
-    df = function(L) apply(L, 1L, function(l) robust_df(l, moments)), joint = joint)
+  each <- function(L) {
+    found <- vapply(seq_len(nrow(L)), function(k) robust_df(L[k, ], moments), numeric(2))
+    warn_understated(found[2L, ])
+    df <- found[1L, ]
+    replace(df, is.nan(df), NA_real_)
+  }
+  joint <- function(L, rhs) {
+    each(L)
+    hotelling(L, rhs, object$beta, covariance, moments)
+  }
+  list(method = paste(by, "and Satterthwaite's method"), vcov = covariance, df = each,
+    joint = joint)
+}
+
+# Robust variances of which less than this part of the model's variance is expected are not trusted.
+# CR2 has all of it, unless a contrast depends on coefficients that fit single clusters, whose
+# residuals say nothing of them.
+UNDERSTATED <- 0.5
+
+warn_understated <- function(part) {
+  low <- sum(part < UNDERSTATED, na.rm = TRUE)
+  if (low == 0L) return(invisible())
+  warn_rlmm("cluster", paste("the robust variance of", low, "of the contrasts is far too small:",
+    "there are too few clusters, or single ones determine coefficients, as that of a variable that",
+    "differs in one cluster only; see the standard errors of the model"))
 }
 
 # By cluster, one row each: H_i'V_i H_i and X_i'H_i, as vectors.
@@ -65,14 +87,16 @@ rows_of <- function(moments, s) {
   }))
 }
 
-# 2 (E v)^2 / var(v) of v = sum_i (p_i'e)^2, where p_i'V p_j = [i = j] c'T_i c - a_i'M a_j.
+# 2 (E v)^2 / var(v) of v = sum_i (p_i'e)^2, where p_i'V p_j = [i = j] c'T_i c - a_i'M a_j, and
+# E v as a part of the variance l'M l that the model gives.
 robust_df <- function(l, moments) {
   c <- drop(moments$M %*% l)
   own <- between(moments, c, c)
   a <- rows_of(moments, c)
   across <- rowSums((a %*% moments$M) * a)
   S <- moments$M %*% crossprod(a)
-  sum(own - across)^2 / (sum(own^2) - 2 * sum(own * across) + sum(S * t(S)))
+  expected <- sum(own - across)
+  c(expected^2 / (sum(own^2) - 2 * sum(own * across) + sum(S * t(S))), expected / sum(l * c))
 }
 
 # The approximate Hotelling's T^2 test, with eta degrees of freedom of the Wishart distribution

@@ -9,6 +9,9 @@ vcov_types <- c("model", "CR0", "CR1", "CR2")
 # The largest matrix of a cluster of which CR2 takes the eigenvectors.
 DENSE_CLUSTER_LIMIT <- 4000L
 
+# An eigenvalue below this part of the largest has lost its digits.
+SMALLEST_ROOT <- 1e-12
+
 # covariance; clusters: number of them, by way of clustering; and for one way of clustering what
 # degrees of freedom need, see robust-tests.R.
 robust_parts <- function(object, type, cluster) {
@@ -126,11 +129,20 @@ check_dense_cluster <- function(size) {
   }
 }
 
+# What the cluster determines itself is left out: the null space of S, which that of I - U M U' with
+# U = D^-T X shows, whatever the range of V is. D S D' has that range squared.
 geometric_root <- function(V, X, M) {
   D <- chol(V)
+  U <- backsolve(D, X, transpose = TRUE)
+  determined <- sum(eigen(diag(nrow(V)) - U %*% M %*% t(U), symmetric = TRUE,
+    only.values = TRUE)$values < 1e-10)
   parts <- eigen(D %*% (V - X %*% M %*% t(X)) %*% t(D), symmetric = TRUE)
-  root <- ifelse(parts$values > 1e-10 * max(parts$values),
-    1 / sqrt(pmax(parts$values, .Machine$double.xmin)), 0)
-  inner <- crossprod(parts$vectors, D)
-  crossprod(inner, root * inner)
+  kept <- seq_len(nrow(V) - determined)
+  if (length(kept) && parts$values[length(kept)] < SMALLEST_ROOT * parts$values[1L]) {
+    stop_rlmm("cluster", paste("CR2 cannot be computed to enough digits: within a cluster the",
+      "variances of observations, or of residuals and group means, differ by more than a factor",
+      "of 1e6; CR1 can"))
+  }
+  inner <- crossprod(parts$vectors[, kept, drop = FALSE], D)
+  crossprod(inner, inner / sqrt(parts$values[kept]))
 }

@@ -42,6 +42,13 @@
 #' the approximate Hotelling T^2 test for several, with the moments that the robust covariance has
 #' if the model holds (Pustejovsky and Tipton 2018, section 3). With several ways: the smallest
 #' number of clusters less one (Cameron and Miller 2015).
+#'
+#' A coefficient that a single cluster determines, as that of a variable that differs from the
+#' others in one cluster only, has hardly any robust variance: the residuals of that cluster do not
+#' tell it. Tests whose robust variance has less than half of the model's as its expectation,
+#' because of that or of too few clusters, come with a warning (`rlmm_cluster`). Where variances
+#' within a cluster differ by more than a factor of 1e6, `"CR2"` cannot be computed to enough digits
+#' and is an error of that class.
 #' @section Package sandwich:
 #' Its generics `estfun()` (scores of the fixed effects, one row for each row of the model frame)
 #' and `bread()` have methods, so that `sandwich::vcovCL(fit, cluster = , cadjust = FALSE,

@@ -84,6 +84,21 @@ test_that("a factor beside its interaction with a numeric variable is tested at 
   expect_equal(unname(tests$x), cbind(0, 0, 0, 1, 1 / 3, 1 / 3), tolerance = 1e-12)
 })
 
+test_that("beside an interaction without the factor the slope is the mean of the slopes", {
+  # lmerTest tests that of the coding's baseline here
+  d <- unbalanced()
+  crossed <- show_tests(anova(rlmm(y ~ x * a + (1 | g), d)))$x[, c(2, 5, 6)]
+  for (own in list(NULL, list(a = "contr.sum"), list(a = "contr.helmert"))) {
+    fit <- rlmm(y ~ x + x:a + (1 | g), d, contrasts = own)
+    table <- anova(fit)
+    rows <- stats::model.matrix(~ x + x:a, data.frame(x = 1, a = levels(d$a)),
+      contrasts.arg = own)[, -1]
+    mean_slope <- c(0, unname(colMeans(rows)))
+    expect_equal(unlist(table["x", ]), unlist(contest(fit, mean_slope)), tolerance = 1e-8)
+    if (is.null(own)) expect_equal(mean_slope[-1], unname(crossed))
+  }
+})
+
 test_that("types I and II adjust by least squares", {
   d <- unbalanced()
   fit <- rlmm(y ~ a * b + (1 | g), d)

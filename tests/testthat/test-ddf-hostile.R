@@ -73,8 +73,8 @@ test_that("tests in hostile small designs are lmerTest's at the same optimum", {
       expect_equal(ours[, -3], theirs[, -3], tolerance = 1e-3, label = paste(name, ddf))
       expect_true(all(ours[, "df"] <= residual_dimension(fits$ours) * (1 + 1e-6)))
       for (type in c("I", "II", "III")) {
-        # a variable beside its double has no hypothesis of type III; it cannot rebuild the rows of
-        # (x > 0)
+        # a variable beside its double has no hypothesis of type III; lmerTest cannot
+        # rebuild the rows of a logical in the formula
         if (type == "III" && name %in% c("redundant column", "logical")) next
         ours <- suppressMessages(anova(fits$ours, type = type, ddf = ddf))
         theirs <- suppressMessages(anova(fits$theirs, type = type, ddf = ddf))
@@ -197,4 +197,41 @@ test_that("names that are not syntactic change no test", {
   two <- rlmm(y ~ a + (1 | h:g), d)
   expect_equal(row.names(ranova(rlmm(y ~ a + (1 | h:`my g`), d)))[2], "(1 | h:`my g`)")
   expect_equal(row.names(ranova(two))[2], "(1 | h:g)")
+})
+
+test_that("a grouping factor among the fixed effects costs only the tests that depend on it", {
+  skip_if_not_installed("lmerTest")
+  skip_if_not_installed("pbkrtest")
+  d <- expand.grid(r = 1:6, g = factor(1:8))
+  for (seed in 1:3) {
+    set.seed(seed)
+    d$x <- stats::rnorm(48)
+    d$h <- factor(sample(5, 48, TRUE))
+    d$y <- stats::rnorm(48) + stats::rnorm(8)[d$g] + stats::rnorm(5)[d$h] +
+      d$x * stats::rnorm(8, 0, 0.5)[d$g]
+    # what rounding leaves of an information of zero differs from one to the next
+    for (formula in list(y ~ g + x + (1 | g), y ~ g + x + (x | g), y ~ g + x + (x || g),
+      y ~ g + x + (1 | g) + (1 | h), y ~ h + x + (1 | h) + (1 | g))) {
+      fits <- hostile_fits(list(formula, d))
+      for (ddf in c("Satterthwaite", "Kenward-Roger")) {
+        label <- paste(deparse(formula), seed, ddf)
+        expect_warning(ours <- coef(summary(fits$ours, ddf = ddf)), class = "rlmm_ddf")
+        theirs <- suppressWarnings(suppressMessages(coef(summary(fits$theirs, ddf = ddf))))
+        # where a covariance with the intercept is noise, the adjustment of a slope may be, too
+        refused <- is.na(ours["x", "df"])
+        if (refused) expect_equal(c(ddf, deparse(formula)), c("Kenward-Roger",
+          "y ~ g + x + (x | g)")) else
+          expect_equal(ours["x", ], theirs["x", ], tolerance = 1e-3, label = label)
+        others <- ours[rownames(ours) != "x", ]
+        expect_true(all(is.na(others[, c("df", "Pr(>|t|)")])), label = label)
+        expect_true(all(is.finite(others[, "Std. Error"])), label = label)
+        table <- suppressWarnings(anova(fits$ours, ddf = ddf), "rlmm_ddf")
+        expect_equal(is.na(table$DenDF), c(TRUE, refused), label = label)
+      }
+    }
+    both <- suppressMessages(rlmm(y ~ g * x + (x | g), d))
+    for (ddf in c("Satterthwaite", "Kenward-Roger")) {
+      expect_true(all(is.na(suppressWarnings(coef(summary(both, ddf = ddf)))[, "df"])))
+    }
+  }
 })

@@ -27,6 +27,8 @@ test_that("numeric variables stand at their means, and terms can be chosen", {
   expect_equal(row.names(table), paste0("Cu", levels(dietox$Cu)))
   expect_rlmm_error(ls_means(fit, "Time"), "bad_argument", "'Time'", "'Cu'")
   expect_rlmm_error(ls_means(our_fit("slope")), "bad_argument", "no term of factors")
+  constant <- rlmm(Reaction ~ 1 + (1 | Subject), sleepstudy)
+  expect_rlmm_error(ls_means(constant), "bad_argument", "no term of factors")
 })
 
 test_that("means of empty cells are NA", {

@@ -18,7 +18,8 @@ test_that("the tables are lmerTest's", {
   d <- random_data()
   tight <- lme4::lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-8))
   for (formula in list(Reaction ~ Days + (Days | Subject), Reaction ~ Days + (f | Subject),
-    Reaction ~ Days + (0 + f | Subject), Reaction ~ Days + (1 | Subject) + (1 | h))) {
+    Reaction ~ Days + (0 + f | Subject), Reaction ~ Days + (1 | Subject) + (1 | h),
+    Reaction ~ Days + (Days || Subject) + (1 | h), Reaction ~ Days + (Days * z | Subject))) {
     for (REML in c(TRUE, FALSE)) {
       theirs <- suppressMessages(eval(bquote(
         lmerTest::lmer(.(formula), d, REML = .(REML), control = tight))))
@@ -28,7 +29,9 @@ test_that("the tables are lmerTest's", {
         b <- suppressMessages(lmerTest::ranova(theirs, reduce.terms = reduce))
         expect_equal(row.names(a), row.names(b))
         expect_equal(as.matrix(a)[, names(b)], as.matrix(b), tolerance = 1e-5)
-        expect_equal(attr(a, "heading"), attr(b, "heading"))
+        if (!grepl("||", deparse(formula), fixed = TRUE)) {
+          expect_equal(attr(a, "heading"), attr(b, "heading"))
+        }
       }
     }
   }
@@ -38,7 +41,8 @@ test_that("uncorrelated effects go one at a time", {
   d <- random_data()
   fit <- rlmm(Reaction ~ Days + (Days || Subject) + (1 | h), d)
   table <- ranova(fit)
-  expect_equal(row.names(table), c("<none>", "(1 | Subject)", "(0 + Days | Subject)", "(1 | h)"))
+  expect_equal(row.names(table), c("<none>", "(1 | Subject)",
+    "Days in (0 + Days | Subject)", "(1 | h)"))
   without <- rlmm(Reaction ~ Days + (1 | Subject) + (1 | h), d)
   expect_equal(table[3, "LRT"], REMLcrit(without) - REMLcrit(fit), tolerance = 1e-6)
   factors <- suppressMessages(rlmm(Reaction ~ Days + (f || Subject), d))

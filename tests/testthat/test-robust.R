@@ -147,6 +147,25 @@ test_that("CR2 is unbiased if the model holds, and CR0 is not", {
   expect_true(all(ratio < 0.95))
 })
 
+test_that("CR2 is unbiased or refused where variances within clusters differ by magnitudes", {
+  d <- robust_data()
+  d <- d[d$sch %in% 1:5, ]
+  d$sch <- factor(d$sch)
+  set.seed(1)
+  for (size in 1:4) {
+    d$w <- 10^stats::runif(nrow(d), -size, size)
+    fit <- suppressWarnings(rlmm(y ~ x + (1 | sch), d, weights = w))
+    if (size < 4) {
+      expect_equal(expected_robust(fit, "CR2"), vcov(fit), tolerance = 1e-5)
+    } else {
+      expect_rlmm_error(vcov(fit, type = "CR2"), "cluster", "not", "CR1")
+      expect_true(all(is.finite(vcov(fit, type = "CR1"))))
+    }
+  }
+  far <- rlmm(I(y + 1e4 * as.numeric(sch)) ~ x + (1 | sch), d)
+  expect_rlmm_error(summary(far, vcov = "CR2"), "cluster", "CR1")
+})
+
 test_that("sandwich's functions work from estfun() and bread()", {
   skip_if_not_installed("sandwich")
   d <- robust_data()
@@ -214,6 +233,51 @@ test_that("too few clusters for a joint test are told, not passed over", {
   expect_warning(table <- contest(fit, diag(5)[2:5, ], vcov = "CR2"), "too few clusters",
     class = "rlmm_ddf")
   expect_true(is.na(table$DenDF) && is.na(table[["Pr(>F)"]]))
+})
+
+# 2 (E v)^2 / var(v) = (tr B)^2 / tr(B^2) of v = e'P P'e, by the textbook.
+dense_robust_df <- function(fit, cluster) {
+  V <- dense_V(fit)
+  X <- model.matrix(fit)
+  G <- solve(V, X)
+  M <- solve(crossprod(X, G))
+  members <- split(seq_len(nrow(X)), cluster)
+  H <- lapply(members, function(at) {
+    D <- chol(V[at, at])
+    S <- V[at, at] - X[at, ] %*% M %*% t(X[at, ])
+    parts <- eigen(D %*% S %*% t(D), symmetric = TRUE)
+    root <- ifelse(parts$values > 1e-8, 1 / sqrt(pmax(parts$values, 1e-8)), 0)
+    t(D) %*% parts$vectors %*% (root * t(parts$vectors)) %*% D %*% G[at, ]
+  })
+  vapply(seq_len(ncol(X)), function(k) {
+    P <- vapply(names(members), function(i) {
+      replace(numeric(nrow(X)), members[[i]], H[[i]] %*% M[, k])
+    }, numeric(nrow(X)))
+    B <- t(P) %*% (V - X %*% M %*% t(X)) %*% P
+    sum(diag(B))^2 / sum(B^2)
+  }, 0)
+}
+
+test_that("a coefficient that one cluster determines has a variance that is not trusted", {
+  d <- robust_data()
+  d$first <- as.numeric(d$sch == 1)
+  fit <- rlmm(y ~ x + first + (1 | sch), d)
+  expect_warning(table <- coef(summary(fit, vcov = "CR2")), "of 1 of the contrasts",
+    class = "rlmm_cluster")
+  expect_warning(anova(fit, vcov = "CR2"), "far too small", class = "rlmm_cluster")
+  expect_warning(contest(fit, diag(3)[2:3, ], vcov = "CR2"), "of 1 of", class = "rlmm_cluster")
+  expect_warning(summary(fit, vcov = "CR1"), "of 1 of", class = "rlmm_cluster")
+  # its expectation is far below what it estimates, as the warning says
+  part <- diag(expected_robust(fit, "CR2")) / diag(vcov(fit))
+  expect_equal(unname(part[1:2]), c(1, 1), tolerance = 1e-6)
+  expect_lt(part[["first"]], 0.5)
+  expect_no_warning(summary(rlmm(y ~ x + tr + (1 | sch), d), vcov = "CR2"))
+  expect_equal(unname(table[, "df"]), dense_robust_df(fit, d$sch), tolerance = 1e-6)
+  # two clusters with a line each leave no residuals for the lines
+  d <- d[d$sch %in% 1:2, ]
+  lines <- suppressMessages(rlmm(y ~ x * first + (0 + f | sch), d))
+  table <- suppressWarnings(coef(summary(lines, vcov = "CR2")), "rlmm_cluster")
+  expect_false(any(is.nan(table) | is.infinite(table)))
 })
 
 test_that("without df there is no p value", {

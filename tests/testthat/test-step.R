@@ -22,7 +22,8 @@ test_that("the tables and the model are lmerTest's", {
   skip_if_not_installed("lmerTest")
   d <- global_data(step_data())
   for (formula in list(Weight ~ Time * Cu + noise + (Time | Pig),
-    Weight ~ Cu * noise + Time * Evit + (Time | Pig) + (1 | h), noise ~ Cu + u + (1 | h))) {
+    Weight ~ Cu * noise + Time * Evit + (Time | Pig) + (1 | h), noise ~ Cu + u + (1 | h),
+    noise ~ Cu + u + (u + Time | h) + (1 | Pig), Weight ~ Time + u + (Time || Pig))) {
     theirs <- suppressMessages(suppressWarnings(lmerTest::step(eval(bquote(
       lmerTest::lmer(.(formula), d, control = lme4::lmerControl(optimizer = "bobyqa")))))))
     ours <- step(suppressMessages(rlmm(formula, d)))
@@ -31,8 +32,11 @@ test_that("the tables and the model are lmerTest's", {
       expect_equal(as.matrix(ours[[part]])[, names(theirs[[part]])], as.matrix(theirs[[part]]),
         tolerance = 1e-3)
     }
-    expect_equal(formula(get_model(ours)), formula(lmerTest::get_model(theirs)),
-      ignore_formula_env = TRUE, ignore_attr = TRUE)
+    # lme4 writes (x || g) as two terms
+    if (!grepl("||", deparse1(formula), fixed = TRUE)) {
+      expect_equal(formula(get_model(ours)), formula(lmerTest::get_model(theirs)),
+        ignore_formula_env = TRUE, ignore_attr = TRUE)
+    }
     expect_output(print(ours), "Model found:")
   }
 })
