@@ -3,8 +3,8 @@
 #' With the package arm, `sim()`, `display()`, `se.coef()`, `se.ranef()`, `sigma.hat()`,
 #' `extractDIC()` and `standardize()` work on a fit of [rlmm()]. All but `sim()` and `se.ranef()` go
 #' by way of [as_merMod()], for which lme4 must be installed. `se.fixef()` is no generic function;
-#' `se.coef(fit)$fixef` has the same numbers. `fitted()` of simulations takes `as_merMod(fit)` as its
-#' second argument.
+#' `se.coef(fit)$fixef` has the same numbers. `fitted()` of simulations takes `as_merMod(fit)` as
+#' its second argument.
 #'
 #' @section sim():
 #' `arm::sim(fit, n.sims = 100)` draws sigma from its posterior under a flat prior, sigma squared
