@@ -55,7 +55,8 @@ tasks <- expression(
 
 # Exports and generics that are no question to a fit, or are timed elsewhere.
 not_timed <- c("rlmm_control", "rlmm_optimize", "rlmm_object", "lmList", "dummy", "makepredictcall",
-  "[", "as_rlmm", "masquerade", "n_parameters", "profile", "confint", "bootMer")
+  "[", "as_rlmm", "masquerade", "n_parameters", "profile", "confint", "bootMer", "logProf",
+  "varianceProf", "xyplot", "densityplot", "splom", "power_sim", "fit_constrained")
 
 seconds_of_call <- function(call, places, runs) {
   once <- function() {

@@ -19,7 +19,9 @@ test_that("dot plots and Q-Q plots of random effects have lmer's numbers", {
       lapply(plot$panel.args, function(panel) range(Filter(is.numeric, panel)$x))
     })
   }
-  expect_as_lmer(lattice::qqmath(effects(x)), take = points, tolerance = 1e-3)
+  # (x || g) stops lme4's method
+  expect_as_lmer(lattice::qqmath(effects(x)), setdiff(names(interop_models), "split"), points,
+    tolerance = 1e-3)
 })
 
 test_that("pictures of profiles have a panel for each parameter, as lmer's", {
