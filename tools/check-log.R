@@ -8,8 +8,8 @@ quiet <- c("OK", "NONE", "INFO", "Note_to_CRAN_maintainers")
 found <- details[!details$Status %in% quiet, ]
 
 # A package that no repository has yet is a new submission, a machine without network cannot ask
-# for the time, and with compiled Rust code and pictures in vignettes the package takes more than the
-# 5 MB from which R speaks of size.
+# for the time, and with compiled Rust code and pictures in vignettes the package takes more than
+# the 5 MB from which R speaks of size.
 expected <- c(
   "CRAN incoming feasibility" = "^New submission$",
   "for future file timestamps" = "^unable to verify current time$",
