@@ -86,7 +86,7 @@ confint.rlmm <- function(object, parm, level = 0.95, method = c("profile", "Wald
   chosen <- chosen_parameters(table, parm)
   if (method == "Wald") {
     check_no_dots(...)
-    return(wald_limits(object, table, chosen, level, oldNames, match_ddf(ddf)))
+    return(wald_limits(object, table, chosen, level, oldNames, ddf))
   }
   criterion <- one_of(criterion, c("deviance", "REML"), "criterion")
   if (missing(zeta)) zeta <- stats::qnorm((1 + level) / 2)
@@ -111,7 +111,8 @@ wald_limits <- function(object, table, chosen, level, oldNames, ddf) {
     percent_names((1 + c(-1, 1) * level) / 2))
   fixed <- table$kind == "beta"
   if (any(fixed[chosen])) {
-    limits[fixed, ] <- object$beta + outer(wald_margins(object, level, ddf), c(-1, 1))
+    tests <- t_table(fixed_tests(object, ddf), diag(length(object$beta)), level = level)
+    limits[fixed, ] <- tests[, c("lower", "upper")]
   }
   if (!all(fixed[chosen])) {
     limits[!fixed, ] <- variance_intervals(object, level)[, c("lower", "upper")]
@@ -124,13 +125,6 @@ wald_limits <- function(object, table, chosen, level, oldNames, ddf) {
       "intervals"), column = none[1L])
   }
   limits
-}
-
-# Half the lengths of the intervals of the fixed effects.
-wald_margins <- function(object, level, ddf) {
-  if (ddf == "none") return(stats::qnorm((1 + level) / 2) * sqrt(diag(vcov(object))))
-  table <- stats::coef(summary(object, ddf = ddf))
-  stats::qt((1 + level) / 2, table[, "df"]) * table[, "Std. Error"]
 }
 
 limits_by_boot <- function(object, parm, level, nsim, type, FUN, oldNames, ...) {
