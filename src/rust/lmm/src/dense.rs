@@ -19,8 +19,15 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 /// Width of a panel.
 const PANEL: usize = 128;
+/// Width of the blocks that threads share, where they are of unequal height.
+const BLOCK: usize = 64;
+/// Rows of an inverse that are finished at once.
+const PIVOT: usize = 96;
 /// Width of a panel where the rows that are summed over are few.
 const NARROW: usize = 48;
+
+/// Rows that are transposed at once.
+const TILE: usize = 16;
 
 /// Cholesky factor in place.
 pub fn cholesky(
@@ -67,7 +74,7 @@ fn solve_panel(l11: MatRef<'_, f64>, a21: MatMut<'_, f64>, parallel: bool) {
 
 /// `A22 <- A22 - A21 A21'` on the lower triangle, in column blocks.
 fn downdate(a21: MatRef<'_, f64>, a22: MatMut<'_, f64>, parallel: bool) {
-    over_columns(a22, (0, PANEL), parallel, &|from, block| {
+    over_columns(a22, (0, BLOCK), parallel, &|from, block| {
         let width = block.ncols();
         let (_, own) = block.split_at_row_mut(from);
         let (diagonal, below) = own.split_at_row_mut(width);
@@ -98,47 +105,74 @@ pub fn inverse(
 ) -> Result<(), LmmError> {
     let l = MatRef::from_column_major_slice(l, m, m);
     let whole = MatMut::from_column_major_slice_mut(out, m, m);
-    over_columns(whole, (0, PANEL), parallel, &|from, block| {
+    over_columns(whole, (0, BLOCK), parallel, &|from, block| {
         if progress.check().is_ok() {
             invert_panel(l, from, block);
         }
     });
-    for from in (0..m).step_by(PANEL) {
+    for from in (0..m).step_by(PIVOT) {
         progress.check()?;
-        let width = PANEL.min(m - from);
         let whole = MatMut::from_column_major_slice_mut(out, m, m);
-        let (left, right) = whole.split_at_col_mut(from);
-        let mut pivot = right.subcols_mut(0, width);
-        over_columns(left, (0, PANEL), parallel, &|_, block| {
-            multiply_rows(pivot.rb(), from, block);
-        });
-        square_rows(pivot.rb_mut(), from);
+        finish_rows(whole, from, parallel);
     }
     Ok(())
 }
 
-/// Rows of the pivot's columns in `block` become `pivot' block`, both from row `from` on.
+/// Rows `from..` of the inverse, a pivot's number of them: products of the pivot's columns of `L^-1`.
+fn finish_rows(whole: MatMut<'_, f64>, from: usize, parallel: bool) {
+    let (left, right) = whole.split_at_col_mut(from);
+    let width = PIVOT.min(right.ncols());
+    let (above, mut pivot) = right.subcols_mut(0, width).split_at_row_mut(from);
+    if from == 0 {
+        with_scratch(width * width, |square| {
+            let mut square = MatMut::from_column_major_slice_mut(square, width, width);
+            square_rows(pivot.rb(), square.rb_mut());
+            pivot.subrows_mut(0, width).copy_from(square);
+        });
+        return;
+    }
+    // above the diagonal there is room for what the pivot is replaced by
+    let mut square = above.subrows_mut(from - width, width);
+    let rows = pivot.rb();
+    let others = || {
+        over_columns(left, (0, PANEL), parallel, &|_, block| {
+            multiply_rows(rows, from, block);
+        });
+    };
+    if parallel {
+        rayon::join(others, || square_rows(rows, square.rb_mut()));
+    } else {
+        others();
+        square_rows(rows, square.rb_mut());
+    }
+    pivot.subrows_mut(0, width).copy_from(square);
+}
+
+/// Rows `from..` of `block`, as many as the pivot has columns, become `pivot' block`, the pivot
+/// having all rows from there on.
 fn multiply_rows(pivot: MatRef<'_, f64>, from: usize, block: MatMut<'_, f64>) {
-    let (count, width, columns) = (pivot.nrows() - from, pivot.ncols(), block.ncols());
+    let (width, columns) = (pivot.ncols(), block.ncols());
     with_scratch(width * columns, |product| {
         let mut product = MatMut::from_column_major_slice_mut(product, width, columns);
-        let (left, right) = (pivot.subrows(from, count), block.rb().subrows(from, count));
-        let out = product.rb_mut();
-        matmul(out, Accum::Replace, left.transpose(), right, 1.0, Par::Seq);
+        let (out, own) = (product.rb_mut(), block.rb().subrows(from, pivot.nrows()));
+        matmul(out, Accum::Replace, pivot.transpose(), own, 1.0, Par::Seq);
         block.subrows_mut(from, width).copy_from(product);
     });
 }
 
-/// [`multiply_rows`] of the pivot by itself.
-fn square_rows(mut pivot: MatMut<'_, f64>, from: usize) {
-    let (count, width) = (pivot.nrows() - from, pivot.ncols());
-    with_scratch(width * width, |product| {
-        let mut product = MatMut::from_column_major_slice_mut(product, width, width);
-        let own = pivot.rb().subrows(from, count);
-        let out = product.rb_mut();
-        matmul(out, Accum::Replace, own.transpose(), own, 1.0, Par::Seq);
-        pivot.rb_mut().subrows_mut(from, width).copy_from(product);
-    });
+/// The lower triangle of `pivot' pivot` into `out`.
+fn square_rows(pivot: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+    triangular::matmul(
+        out,
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        pivot.transpose(),
+        BlockStructure::Rectangular,
+        pivot,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
 }
 
 /// Columns `from..` of `L^-1`.
@@ -277,6 +311,17 @@ pub fn solve_rows(l: &[f64], size: usize, b: &[f64], (s, rows): (&mut [f64], usi
     own.copy_from(b);
     let l = MatRef::from_column_major_slice(l, size, size);
     solve_lower_triangular_in_place(l, own, Par::Seq);
+}
+
+/// Copy the lower triangle to the upper one.
+pub fn fill_upper(a: &mut [f64], m: usize) {
+    for first in (0..m).step_by(TILE) {
+        for c in 0..m {
+            for r in first.max(c + 1)..(first + TILE).min(m) {
+                a[c + r * m] = a[r + c * m];
+            }
+        }
+    }
 }
 
 /// Some rows of `S A` into `out`, for S with m columns, A given by its lower triangle.

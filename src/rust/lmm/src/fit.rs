@@ -7,12 +7,13 @@ use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::estimates::{conditional_covariance, user_fixed_effects, user_random_effects};
 use crate::evaluation::{evaluate, Work};
+use crate::hessian::hessian;
 use crate::lambda::{condition, from_theta, to_theta, uncondition};
 use crate::model::Model;
 use crate::optimize::{search, Found};
 use crate::pls::Pls;
 use crate::progress::{Progress, Step};
-use crate::quadratic::{lowest_direction, scale};
+use crate::quadratic::lowest_direction;
 use crate::small::{axpy, dot, eigen, lower_factor, multiply, multiply_transpose};
 use crate::start::start;
 use crate::trace::{is_cheap, trace};
@@ -286,7 +287,7 @@ fn finish(
         let inner = Curvature::new(model, pls, d, &found.theta, Coordinates::Conditioned);
         found.point.hessian = inner.exact(&trace(model, pls, d, &inner));
         if user_hessian {
-            let user = second_derivatives(model, work, &solution.theta, units, progress)?;
+            let user = second_derivatives(model, work, &solution.theta, progress)?;
             solution.hessian = Some(user);
         }
     }
@@ -372,11 +373,8 @@ pub fn at(
     model.run(|| evaluate(model, &mut work, &conditioned, progress))?;
     let mut solution = describe(model, &work, &conditioned);
     if hessian {
-        let units = start(model).1;
         let theta = solution.theta.clone();
-        solution.hessian = Some(second_derivatives(
-            model, &mut work, &theta, &units, progress,
-        )?);
+        solution.hessian = Some(second_derivatives(model, &mut work, &theta, progress)?);
     }
     Ok(solution)
 }
@@ -386,7 +384,6 @@ fn second_derivatives(
     model: &Model,
     work: &mut Work,
     user: &[f64],
-    units: &[Vec<f64>],
     progress: &Progress,
 ) -> Result<Vec<f64>, LmmError> {
     let Work {
@@ -400,8 +397,14 @@ fn second_derivatives(
     }
     let theta = pls.theta.clone();
     let inner = Curvature::new(model, pls, d, &theta, Coordinates::Conditioned);
-    let steps = scale(model, units, &theta);
-    let trace = model.run(|| inner.trace_by_differences(model, work, &steps, progress))?;
+    let Some((found, source)) = hessian(model, work, &inner, f64::INFINITY, progress)? else {
+        return Err(LmmError::Internal("differences are too dear".into()));
+    };
+    if source == "differences" {
+        model.run(|| evaluate(model, work, &theta, progress))?;
+    }
+    let mut trace = inner.combine(2.0);
+    axpy(-1.0, &found, &mut trace);
     Ok(outer.exact(&outer.transfer_trace(&trace, &inner)))
 }
 

@@ -143,7 +143,10 @@ impl Model {
             trailing_within(&rows, &factors, &layout, parallel, progress)
         })?;
         let of = (factors.as_slice(), terms.as_slice());
-        let trailing = Trailing::new(&rows, &chunks, of, &layout, bytes, progress)?;
+        let mut trailing = Trailing::new(&chunks, of, &layout, bytes, progress)?;
+        run(&pool, || {
+            trailing.form_within(&rows, &chunks, &factors, &layout, (parallel, progress))
+        })?;
         let within = sum_within(&chunks, p + 1);
         let mut model = Model {
             n,

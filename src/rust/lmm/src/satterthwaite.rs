@@ -18,19 +18,14 @@ use crate::curvature::{Coordinates, Curvature};
 use crate::derivatives::Derivatives;
 use crate::error::LmmError;
 use crate::evaluation::{evaluate, Work};
+use crate::hessian::hessian;
 use crate::lambda::condition;
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::quadratic::scale;
 use crate::small::{axpy, dot, eigen};
-use crate::start::start;
-use crate::trace::{is_cheap, trace};
-use crate::trailing_trace::TrailingTrace;
 
 /// Operations that differences of the gradient may take beyond those of a fit, by default.
 pub(crate) const OPERATIONS: f64 = 1e11;
-/// Evaluations that a fit takes, about.
-const OF_A_FIT: f64 = 12.0;
 
 /// An eigenvalue of the Hessian, on unit diagonal, that counts as zero.
 const FLAT: f64 = 1e-7;
@@ -82,19 +77,9 @@ pub(crate) fn pieces(
         .iter()
         .map(|c| -c / model.denominator())
         .collect();
-    let known = TrailingTrace::new(model, pls, d, &curvature);
-    let differences = known.others();
-    let (hessian, source) = if is_cheap(model) || model.trailing.m == 0 {
-        let trace = model.run(|| trace(model, pls, d, &curvature));
-        (curvature.exact(&trace), "exact")
-    } else if are_cheap(model, &differences, operations) {
-        let mut hessian = known.take_from(curvature.combine(2.0));
-        let units = scale(model, &start(model).1, theta);
-        let job = || by_differences(model, work, &units, &differences, &mut hessian, progress);
-        model.run(job)?;
-        (hessian, "differences")
-    } else {
-        (curvature.average_information(), "average information")
+    let (hessian, source) = match hessian(model, work, &curvature, operations, progress)? {
+        Some(found) => found,
+        None => (curvature.average_information(), "average information"),
     };
     Ok(Satterthwaite {
         hessian,
@@ -102,42 +87,6 @@ pub(crate) fn pieces(
         slope,
         k,
     })
-}
-
-/// Two evaluations for each parameter, each of about three times the work of a value.
-fn are_cheap(model: &Model, differences: &[usize], operations: f64) -> bool {
-    let evaluations = 2.0 * differences.len() as f64;
-    let work = 3.0 * evaluations * model.work_per_evaluation();
-    evaluations <= OF_A_FIT || work <= operations
-}
-
-/// The rows and columns of H that belong to `parameters`, from central differences of the exact
-/// gradient. Leaves `work` elsewhere.
-fn by_differences(
-    model: &Model,
-    work: &mut Work,
-    units: &[f64],
-    parameters: &[usize],
-    hessian: &mut [f64],
-    progress: &Progress,
-) -> Result<(), LmmError> {
-    let at = work.pls.theta.clone();
-    let k = at.len();
-    let mut columns = vec![0.0; k * parameters.len()];
-    for (&t, column) in parameters.iter().zip(columns.chunks_exact_mut(k)) {
-        work.add_gradient_difference(model, &at, (t, units[t]), column, progress)?;
-    }
-    for (i, &t) in parameters.iter().enumerate() {
-        for s in 0..k {
-            let mut v = columns[s + i * k];
-            if let Some(j) = parameters.iter().position(|&other| other == s) {
-                v = 0.5 * (v + columns[t + j * k]);
-            }
-            hessian[s + t * k] = v;
-            hessian[t + s * k] = v;
-        }
-    }
-    Ok(())
 }
 
 /// `K_t = sum over levels of J_j'S_t J_j`.

@@ -1,8 +1,7 @@
-//! The trace `T_st = tr(P0 V_s P0 V_t)` of the exact second derivatives, three ways.
+//! The trace `T_st = tr(P0 V_s P0 V_t)` of the exact second derivatives, two ways.
 //!
 //! T needs all blocks of `N = Z'P0 Z`. With one factor N is block diagonal but for the fixed
-//! effects; with few random effects N is formed; otherwise T is what central differences of the
-//! exact gradient leave when the other parts of the Hessian are taken out.
+//! effects; with few random effects N is formed. Larger models are for [`crate::hessian`].
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -10,11 +9,8 @@ use rayon::prelude::*;
 
 use crate::curvature::Curvature;
 use crate::derivatives::Derivatives;
-use crate::error::LmmError;
-use crate::evaluation::Work;
 use crate::model::Model;
 use crate::pls::Pls;
-use crate::progress::Progress;
 use crate::small::{axpy, dot, symmetrise};
 
 /// Levels summed at once.
@@ -141,28 +137,6 @@ impl Curvature {
                 trace[t + s * self.k] = v;
             }
         }
-    }
-
-    /// T from central differences of the exact gradient, in the conditioned columns.
-    pub fn trace_by_differences(
-        &self,
-        model: &Model,
-        work: &mut Work,
-        units: &[f64],
-        progress: &Progress,
-    ) -> Result<Vec<f64>, LmmError> {
-        let at = work.pls.theta.clone();
-        let mut hessian = vec![0.0; self.k * self.k];
-        for t in 0..self.k {
-            let slope = &mut hessian[t * self.k..(t + 1) * self.k];
-            work.add_gradient_difference(model, &at, (t, units[t]), slope, progress)?;
-        }
-        symmetrise(&mut hessian, self.k);
-        work.pls.update(model, &at, progress)?;
-        work.derivatives.update(model, &mut work.pls, progress)?;
-        let mut trace = self.combine(2.0);
-        axpy(-1.0, &hessian, &mut trace);
-        Ok(trace)
     }
 }
 

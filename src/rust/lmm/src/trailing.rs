@@ -14,7 +14,7 @@ mod products;
 mod scaling;
 
 use crate::blocks::Blocks;
-use crate::crossprod::{Chunk, Rows};
+use crate::crossprod::Chunk;
 use crate::error::LmmError;
 use crate::layout::{Layout, Nodes};
 use crate::memory::check_trailing;
@@ -51,9 +51,9 @@ pub struct Trailing {
 }
 
 impl Trailing {
-    /// Choose the storage by counting operations and memory, and form the within part of B.
-    pub fn new(
-        rows: &Rows,
+    /// Choose the storage by counting operations and memory; the within part of B is still to be
+    /// formed.
+    pub(crate) fn new(
         chunks: &[Chunk],
         (factors, terms): (&[Factor], &[Term]),
         layout: &Layout,
@@ -70,7 +70,6 @@ impl Trailing {
         trailing.choose(chunks, available_bytes)?;
         check_trailing(trailing.bytes(), (factors, terms), layout, available_bytes)?;
         trailing.finish(chunks);
-        trailing.form_within(rows, chunks, factors, layout, progress)?;
         Ok(trailing)
     }
 

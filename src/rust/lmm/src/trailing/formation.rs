@@ -14,19 +14,21 @@ use crate::progress::Progress;
 use crate::small::{axpy, dot};
 use crate::term::Factor;
 
-/// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache.
+/// Columns of a tile of the dense scatter: a tile of a few thousand rows stays in cache. A multiple of
+/// the panels of [`dense::add_squares`], which write above the diagonal, too.
 const TILE: usize = 48;
 
 impl Trailing {
-    pub(super) fn form_within(
+    /// Form the within part of B, on the caller's threads.
+    pub(crate) fn form_within(
         &mut self,
         rows: &Rows,
         chunks: &[Chunk],
         factors: &[Factor],
         layout: &Layout,
-        progress: &Progress,
+        how: (bool, &Progress),
     ) -> Result<(), LmmError> {
-        let len = self.value_len();
+        let (len, progress) = (self.value_len(), how.1);
         let mut b = allocate(len)?;
         for (k, &f) in layout.trailing.iter().enumerate() {
             for &g in &layout.trailing[k..] {
@@ -35,7 +37,7 @@ impl Trailing {
         }
         let panels = |k: usize| chunks[k].panel.as_slice();
         let size = factors[layout.leading].size;
-        self.add_squares(-1.0, chunks, &panels, size, &mut b, (false, progress));
+        self.add_squares(-1.0, chunks, &panels, size, (None, &mut b), how);
         progress.check()?;
         self.within = b;
         Ok(())
@@ -99,21 +101,22 @@ impl Trailing {
         b: &mut [f64],
         how: (bool, &Progress),
     ) {
-        b.copy_from_slice(&self.within);
         let panels = |k: usize| leading[k].panel.as_slice();
-        self.add_squares(1.0, chunks, &panels, size, b, how);
+        let from = Some(self.within.as_slice());
+        self.add_squares(1.0, chunks, &panels, size, (from, b), how);
         let stacked = leading.iter().map(|c| c.stacked.as_slice());
         dense::add_squares(stacked, self.m, b, how.0);
     }
 
-    /// Add `sign V'V` of the panels of all chunks (empty ones are left out).
+    /// Add `sign V'V` of the panels of all chunks (empty ones are left out) to b, or to `from` with
+    /// the sum in b.
     fn add_squares<'a>(
         &self,
         sign: f64,
         chunks: &[Chunk],
         panels: &(impl Fn(usize) -> &'a [f64] + Sync),
         size: usize,
-        b: &mut [f64],
+        (from, b): (Option<&[f64]>, &mut [f64]),
         (parallel, progress): (bool, &Progress),
     ) {
         if self.m == 0 {
@@ -125,6 +128,9 @@ impl Trailing {
                     // The caller checks again, and throws the rest away.
                     if progress.check().is_err() {
                         return;
+                    }
+                    if let Some(from) = from {
+                        self.copy_tile(from, tile * TILE, values);
                     }
                     for (k, chunk) in chunks.iter().enumerate() {
                         let panel = panels(k);
@@ -142,10 +148,22 @@ impl Trailing {
                 }
             }
             Storage::Sparse(s) => {
+                if let Some(from) = from {
+                    b.copy_from_slice(from);
+                }
                 for (k, (chunk, targets)) in chunks.iter().zip(&s.targets).enumerate() {
                     self.scatter_targets(sign, chunk, panels(k), size, targets, b);
                 }
             }
+        }
+    }
+
+    /// The lower triangle of a tile of columns, and the diagonal blocks of its nodes.
+    fn copy_tile(&self, from: &[f64], first: usize, values: &mut [f64]) {
+        let columns = values.chunks_exact_mut(self.m).enumerate();
+        for (c, to) in columns.map(|(k, to)| (first + k, to)) {
+            let start = first.min(self.nodes.block_start[c] as usize);
+            to[start..].copy_from_slice(&from[c * self.m + start..(c + 1) * self.m]);
         }
     }
 

@@ -1,21 +1,28 @@
-//! The trace T of the second derivatives for the trailing factors alone, from the inverse at hand.
+//! The trace T of the second derivatives from the inverse of the trailing block at hand.
 //!
-//! [`crate::trace`] finds T for all parameters, where that is cheap; this serves Satterthwaite's
-//! method where it is not. The parameters of the leading factor are left to differences.
+//! [`crate::trace`] forms N, where that is cheap. Here N is passed over block by block, which serves
+//! larger models, as long as the trailing block is dense. What is dearer than differences of the
+//! gradient is left to these.
 
 use rayon::prelude::*;
 
 use crate::curvature::Curvature;
+use crate::dense;
 use crate::derivatives::{usable_inverse, Derivatives};
+use crate::error::LmmError;
+use crate::evaluation::Work;
+use crate::leading_trace;
 use crate::model::Model;
 use crate::pls::Pls;
+use crate::progress::Progress;
 use crate::small::{axpy, multiply_into, multiply_transpose};
 use crate::trace::contract;
 use crate::trailing::Storage;
 
 /// T of the trailing factors among themselves, where it costs less than a factorisation: with dense
-/// storage and `C^-1` at hand, `N_uv = [u = v] Sigma^-1 - Sigma^-1 P_uv Sigma^-1 - J_u J_v'`.
-pub(crate) struct TrailingTrace {
+/// storage and `C^-1` at hand, `N_uv = [u = v] Sigma^-1 - Sigma^-1 P_uv Sigma^-1 - J_u J_v'`. And of
+/// the leading factor with all, where that costs less than differences.
+pub(crate) struct KnownTrace {
     k: usize,
     /// The parameters that it is about.
     parameters: Vec<usize>,
@@ -23,41 +30,44 @@ pub(crate) struct TrailingTrace {
     trace: Vec<f64>,
 }
 
-impl TrailingTrace {
+impl KnownTrace {
+    /// What is known at the point of `work`.
     pub(crate) fn new(
         model: &Model,
-        pls: &Pls,
-        d: &Derivatives,
+        work: &mut Work,
         curvature: &Curvature,
-    ) -> TrailingTrace {
-        let mut found = TrailingTrace {
+        progress: &Progress,
+    ) -> Result<KnownTrace, LmmError> {
+        let mut found = KnownTrace {
             k: curvature.k,
             parameters: Vec::new(),
             trace: vec![0.0; curvature.k * curvature.k],
         };
         if !matches!(model.trailing.storage, Storage::Dense) || model.trailing.m == 0 {
-            return found;
+            return Ok(found);
         }
-        let inverses: Option<Vec<(usize, Vec<f64>)>> = model
-            .layout
-            .trailing
-            .iter()
-            .map(|&f| Some((f, inverse_sigma(&usable_inverse(model, pls, f)?, model, f))))
-            .collect();
-        let Some(inverses) = inverses else {
-            return found;
+        let Some(inverses) = inverses(model, &work.pls) else {
+            return Ok(found);
         };
         let scalar = |(f, _): &(usize, Vec<f64>)| model.factors[*f].size == 1;
-        let products = if inverses.iter().all(scalar) {
+        let (pls, d) = (&work.pls, &work.derivatives);
+        let mut products = if inverses.iter().all(scalar) {
             NodeProducts::of_scalars(model, pls, d, &inverses)
         } else {
             NodeProducts::of_nodes(model, pls, d, &inverses)
         };
+        let leads = |t: &usize| factor_of(model, curvature, *t) == model.layout.leading;
+        let (leading, trailing) = (0..curvature.k).partition(leads);
+        let leading: Vec<usize> = leading;
+        found.parameters = trailing;
+        if is_worth_it(model, leading.len()) {
+            dense::fill_upper(&mut work.pls.trailing.values, model.trailing.m);
+            let (pls, d) = (&work.pls, &work.derivatives);
+            products.extend(leading_trace::products(model, pls, d, &inverses, progress)?);
+            found.parameters.extend(leading);
+        }
         products.iter().for_each(|p| found.add(model, curvature, p));
-        found.parameters = (0..curvature.k)
-            .filter(|&t| factor_of(model, curvature, t) != model.layout.leading)
-            .collect();
-        found
+        Ok(found)
     }
 
     fn add(&mut self, model: &Model, curvature: &Curvature, products: &NodeProducts) {
@@ -90,6 +100,21 @@ impl TrailingTrace {
     }
 }
 
+/// Whether T of the leading factor costs less than two evaluations for each of its parameters, each
+/// of three times the work of a value.
+fn is_worth_it(model: &Model, parameters: usize) -> bool {
+    let differences = 6.0 * parameters as f64 * model.work_per_evaluation();
+    leading_trace::work(model).is_some_and(|work| work < differences)
+}
+
+/// `Sigma^-1` of the trailing factors, if all of them can be divided by.
+fn inverses(model: &Model, pls: &Pls) -> Option<Vec<(usize, Vec<f64>)>> {
+    let trailing = model.layout.trailing.iter();
+    trailing
+        .map(|&f| Some((f, inverse_sigma(&usable_inverse(model, pls, f)?, model, f))))
+        .collect()
+}
+
 fn factor_of(model: &Model, curvature: &Curvature, t: usize) -> usize {
     model.terms[curvature.parameters[t].term].factor
 }
@@ -101,10 +126,10 @@ fn inverse_sigma(inverse: &[f64], model: &Model, f: usize) -> Vec<f64> {
 }
 
 /// The sums over the nodes of two factors of all products of two entries of their block of N.
-struct NodeProducts {
-    factors: (usize, usize),
-    sizes: (usize, usize),
-    sums: Vec<f64>,
+pub(crate) struct NodeProducts {
+    pub(crate) factors: (usize, usize),
+    pub(crate) sizes: (usize, usize),
+    pub(crate) sums: Vec<f64>,
 }
 
 impl NodeProducts {
