@@ -122,7 +122,7 @@ pub fn inverse(
 fn finish_rows(whole: MatMut<'_, f64>, from: usize, parallel: bool) {
     let (left, right) = whole.split_at_col_mut(from);
     let width = PIVOT.min(right.ncols());
-    let (above, mut pivot) = right.subcols_mut(0, width).split_at_row_mut(from);
+    let (above, pivot) = right.subcols_mut(0, width).split_at_row_mut(from);
     if from == 0 {
         with_scratch(width * width, |square| {
             let mut square = MatMut::from_column_major_slice_mut(square, width, width);

@@ -162,12 +162,16 @@ impl Trailing {
     }
 }
 
+/// Zeros, which the system gives page by page as they are needed. `vec!` cannot fail but by an abort,
+/// so the memory is asked for first.
 fn allocate(len: usize) -> Result<Vec<f64>, LmmError> {
-    let mut v = Vec::new();
-    v.try_reserve_exact(len).map_err(|_| LmmError::Memory {
+    let mut probe: Vec<f64> = Vec::new();
+    let found = probe.try_reserve_exact(len);
+    std::hint::black_box(&probe);
+    drop(probe);
+    found.map_err(|_| LmmError::Memory {
         bytes: 8 * len as u128,
         what: "the cross-products of the random effects".into(),
     })?;
-    v.resize(len, 0.0);
-    Ok(v)
+    Ok(vec![0.0; len])
 }
