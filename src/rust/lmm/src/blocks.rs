@@ -62,6 +62,12 @@ impl Blocks {
         }))
     }
 
+    /// Row positions of a column, ascending from its node's own.
+    pub(crate) fn rows_of(&self, column: usize) -> &[u32] {
+        let (at, len) = self.list[column];
+        &self.rows[at..at + len]
+    }
+
     /// What is needed only if the blocks are used: where values go to and come from.
     pub fn finish(&mut self, nodes: &Nodes, chunks: &[Chunk]) {
         self.in_factor = self.factor_positions();

@@ -79,10 +79,34 @@ impl Derivatives {
         pls: &mut Pls,
         progress: &Progress,
     ) -> Result<(), LmmError> {
+        self.solve(model, pls);
+        let singular = self.singular_trailing(model, pls, progress)?;
+        let parallel = model.pool.is_some();
+        let (lambda, trailing) = (&pls.lambda, &mut pls.trailing);
+        model
+            .trailing
+            .invert(lambda, trailing, parallel, progress)?;
+        self.leading(model, pls, true);
+        progress.check()?;
+        self.trailing(model, pls, singular.as_deref(), true);
+        self.sum(model, pls);
+        Ok(())
+    }
+
+    /// [`Derivatives::update`] where the trailing block is inverted and N is there already: they do
+    /// not depend on the response. Not for a singular lambda.
+    pub(crate) fn update_response(&mut self, model: &Model, pls: &mut Pls) {
+        self.solve(model, pls);
+        self.leading(model, pls, false);
+        self.trailing(model, pls, None, false);
+        self.sum(model, pls);
+    }
+
+    /// Residual variance, fixed effects, and `C^-1 Lambda' B_w`.
+    fn solve(&mut self, model: &Model, pls: &Pls) {
         let p1 = model.p + 1;
         self.s2 = pls.pwrss / model.denominator();
         fixed_effects(model, pls, &mut self.beta);
-        let parallel = model.pool.is_some();
         let block = &model.trailing;
         self.solved.copy_from_slice(&pls.f);
         block.solve_lower_transpose(&pls.trailing, &mut self.solved, p1);
@@ -93,13 +117,6 @@ impl Derivatives {
                 *v = self.lu[a + c * model.trailing.m];
             }
         }
-        let singular = self.singular_trailing(model, pls, progress)?;
-        block.invert(&pls.lambda, &mut pls.trailing, parallel, progress)?;
-        self.leading(model, pls);
-        progress.check()?;
-        self.trailing(model, pls, singular.as_deref());
-        self.sum(model, pls);
-        Ok(())
     }
 
     /// `G` of each term, and the gradient, from z, J, N and `s2`.

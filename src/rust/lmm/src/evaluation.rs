@@ -2,13 +2,14 @@
 
 use crate::criterion::value;
 use crate::curvature::{Coordinates, Curvature};
-use crate::derivatives::Derivatives;
+use crate::derivatives::{usable_inverse, Derivatives};
 use crate::error::LmmError;
 use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::axpy;
 use crate::trace::{is_cheap, trace_in, AllBlocks};
+use crate::trailing::TrailingWork;
 use crate::working_variates::Working;
 
 /// Evaluations before the exact Hessian: far from the optimum the average information, which is
@@ -37,6 +38,15 @@ pub struct Work {
     /// Memory of the second derivatives.
     information: Working,
     blocks: AllBlocks,
+    /// What does not depend on the response, at the theta where many responses start.
+    shared: Option<Shared>,
+}
+
+/// The trailing block and N at one theta.
+struct Shared {
+    theta: Vec<f64>,
+    trailing: TrailingWork,
+    n: Vec<Vec<f64>>,
 }
 
 impl Work {
@@ -47,7 +57,30 @@ impl Work {
             derivatives: Derivatives::allocate(model),
             information: Working::new(model, &model.parameters()),
             blocks: AllBlocks::default(),
+            shared: None,
         })
+    }
+
+    /// Keep the trailing block and N of the last evaluation, unless a trailing lambda is singular.
+    fn share(&mut self, model: &Model) -> Result<(), LmmError> {
+        let mut trailing = model.layout.trailing.iter();
+        if !trailing.all(|&f| usable_inverse(model, &self.pls, f).is_some()) {
+            return Ok(());
+        }
+        let n = self.derivatives.n.iter().map(|n| vec![0.0; n.len()]);
+        let mut shared = Shared {
+            theta: self.pls.theta.clone(),
+            n: n.collect(),
+            trailing: model.trailing.work()?,
+        };
+        self.exchange(&mut shared);
+        self.shared = Some(shared);
+        Ok(())
+    }
+
+    fn exchange(&mut self, shared: &mut Shared) {
+        std::mem::swap(&mut self.pls.trailing, &mut shared.trailing);
+        std::mem::swap(&mut self.derivatives.n, &mut shared.n);
     }
 
     /// Add the central difference of the exact gradient in one parameter, which has the given
@@ -79,14 +112,48 @@ pub fn evaluate(
     theta: &[f64],
     progress: &Progress,
 ) -> Result<Point, LmmError> {
+    work.pls.update(model, theta, progress)?;
+    work.derivatives.update(model, &mut work.pls, progress)?;
+    point(model, work, theta, progress)
+}
+
+/// [`evaluate`] at a theta where many responses start: what does not depend on the response is
+/// computed once. Leaves the trailing block of `work` elsewhere.
+pub(crate) fn evaluate_start(
+    model: &Model,
+    work: &mut Work,
+    theta: &[f64],
+    progress: &Progress,
+) -> Result<Point, LmmError> {
+    let Some(mut shared) = work.shared.take().filter(|shared| shared.theta == theta) else {
+        let point = evaluate(model, work, theta, progress)?;
+        work.share(model)?;
+        return Ok(point);
+    };
+    work.exchange(&mut shared);
+    let found = work.pls.update_response(model, theta).and_then(|()| {
+        work.derivatives.update_response(model, &mut work.pls);
+        point(model, work, theta, progress)
+    });
+    work.exchange(&mut shared);
+    work.shared = Some(shared);
+    found
+}
+
+/// The point that `work` is at.
+fn point(
+    model: &Model,
+    work: &mut Work,
+    theta: &[f64],
+    progress: &Progress,
+) -> Result<Point, LmmError> {
     let Work {
         pls,
         derivatives,
         information,
         blocks,
+        ..
     } = work;
-    pls.update(model, theta, progress)?;
-    derivatives.update(model, pls, progress)?;
     let here = (&*pls, &*derivatives);
     let curvature = Curvature::new_in(information, model, here, theta, Coordinates::Conditioned);
     let exact = is_cheap(model) && progress.evaluations() >= AVERAGE_FIRST;

@@ -173,9 +173,7 @@ impl Pls {
         theta: &[f64],
         progress: &Progress,
     ) -> Result<(), LmmError> {
-        self.theta.copy_from_slice(theta);
-        fill_node_lambdas(&model.factors, &model.terms, theta, &mut self.lambda);
-        self.whiten(model);
+        self.move_to(model, theta);
         progress.check()?;
         let parallel = model.pool.is_some();
         let size = model.factors[model.layout.leading].size;
@@ -185,12 +183,29 @@ impl Pls {
             .trailing
             .assemble(chunks, &self.leading, size, &mut self.trailing, how);
         progress.check()?;
-        let trailing =
-            model
-                .trailing
-                .factorise(&self.lambda, &mut self.trailing, parallel, progress)?;
-        self.log_determinant =
-            trailing + self.leading.iter().map(|c| c.log_determinant).sum::<f64>();
+        let (lambda, trailing) = (&self.lambda, &mut self.trailing);
+        let block = &model.trailing;
+        block.factorise(lambda, trailing, parallel, progress)?;
+        self.finish(model)
+    }
+
+    /// [`Pls::update`] where `trailing` is there already: it does not depend on the response.
+    pub(crate) fn update_response(&mut self, model: &Model, theta: &[f64]) -> Result<(), LmmError> {
+        self.move_to(model, theta);
+        self.finish(model)
+    }
+
+    /// lambda, and the levels of the leading factor.
+    fn move_to(&mut self, model: &Model, theta: &[f64]) {
+        self.theta.copy_from_slice(theta);
+        fill_node_lambdas(&model.factors, &model.terms, theta, &mut self.lambda);
+        self.whiten(model);
+    }
+
+    /// All that follows the factor of the trailing block.
+    fn finish(&mut self, model: &Model) -> Result<(), LmmError> {
+        let leading = self.leading.iter().map(|c| c.log_determinant);
+        self.log_determinant = self.trailing.log_determinant + leading.sum::<f64>();
         self.reduce_w(model);
         self.factor_w(model)
     }

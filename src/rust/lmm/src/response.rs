@@ -23,8 +23,8 @@ use crate::warm::{self, Warm};
 const EVALUATIONS: f64 = 15.0;
 /// Operations of all fits below which threads cost more than they gain.
 const PARALLEL_WORK: f64 = 3e6;
-/// Copies of the trailing block's factor that a fit needs.
-const TRAILING_COPIES: f64 = 4.0;
+/// Copies of the trailing block's factor that a fit needs, and the point where all fits start.
+const TRAILING_COPIES: f64 = 8.0;
 
 /// A design without a response.
 pub struct Design {

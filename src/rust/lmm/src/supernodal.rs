@@ -1,15 +1,7 @@
-//! A sparse Cholesky factor in dense panels (supernodes: columns with the same rows below them):
-//! solves, and the entries of the inverse on its pattern.
-//!
-//! With the columns J of a supernode, its other rows R and `Y = L_RJ L_JJ^-1`, the recursion of
-//! Takahashi, Fagan and Chen (1973) by blocks is
-//!
-//! ```text
-//! Z_RJ = -Z_RR Y,    Z_JJ = (L_JJ L_JJ')^-1 - Y' Z_RJ
-//! ```
-//!
-//! from the last supernode to the first: all of Z_RR stands in supernodes above it in the
-//! elimination tree. Supernodes of the same depth do not need one another.
+//! A sparse Cholesky factor in dense panels (supernodes: columns with the same rows below them) and
+//! solves with it. The entries of the inverse on its pattern are found in `selected_inverse`.
+
+mod selected_inverse;
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::{
@@ -18,11 +10,11 @@ use faer::linalg::triangular_solve::{
 use faer::prelude::ReborrowMut;
 use faer::sparse::linalg::cholesky::supernodal::SymbolicSupernodalCholesky;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
-use rayon::prelude::*;
 
-use crate::dense;
-use crate::error::LmmError;
-use crate::progress::Progress;
+use crate::small::{axpy, dot};
+
+/// Up to this number of columns loops are faster than dense kernels.
+const FEW: usize = 4;
 
 /// Pattern of the factor: each panel holds its columns J, rows J first and then R, column-major.
 pub(crate) struct Supernodal {
@@ -38,6 +30,19 @@ pub(crate) struct Supernodal {
     of: Vec<usize>,
     /// Supernodes by depth in the elimination tree, roots first.
     by_depth: Vec<Vec<usize>>,
+    /// Where the rows R of each supernode stand in the panels above.
+    segments: Vec<Vec<Segment>>,
+}
+
+/// Some rows of a supernode that are columns of one panel above it.
+struct Segment {
+    /// That panel's supernode.
+    of: usize,
+    /// The first of these rows, and the end.
+    from: usize,
+    to: usize,
+    /// Where these and all later rows stand in the panel.
+    local: Vec<u32>,
 }
 
 impl Supernodal {
@@ -62,7 +67,7 @@ impl Supernodal {
             by_depth.resize_with(by_depth.len().max(depth[s] + 1), Vec::new);
             by_depth[depth[s]].push(s);
         }
-        Supernodal {
+        let mut found = Supernodal {
             n,
             begin,
             row_start,
@@ -70,7 +75,28 @@ impl Supernodal {
             value_start: symbolic.col_ptr_for_val().to_vec(),
             of,
             by_depth,
+            segments: Vec::new(),
+        };
+        found.segments = (0..count).map(|s| found.find_segments(s)).collect();
+        found
+    }
+
+    fn find_segments(&self, s: usize) -> Vec<Segment> {
+        let (rows, mut segments, mut from) = (self.rows(s), Vec::new(), 0);
+        while from < rows.len() {
+            let of = self.of[rows[from]];
+            let end = self.columns(of).end;
+            let to = from + rows[from..].partition_point(|&r| r < end);
+            let local = rows[from..].iter().map(|&r| self.local(of, r) as u32);
+            segments.push(Segment {
+                of,
+                from,
+                to,
+                local: local.collect(),
+            });
+            from = to;
         }
+        segments
     }
 
     fn count(&self) -> usize {
@@ -131,129 +157,76 @@ impl Supernodal {
 
     /// `x <- L^-1 x` for k columns.
     pub(crate) fn solve_lower(&self, l: &[f64], x: &mut [f64], k: usize) {
-        let mut x = MatMut::from_column_major_slice_mut(&mut x[..self.n * k], self.n, k);
         for s in 0..self.count() {
             let (columns, rows) = (self.columns(s), self.rows(s));
-            let (top, below) = self.panel(l, s).split_at_row(columns.len());
-            let mut own = x.rb_mut().subrows_mut(columns.start, columns.len());
-            solve_lower_triangular_in_place(top, own.rb_mut(), Par::Seq);
-            if rows.is_empty() {
+            if k > FEW || columns.len() > FEW {
+                self.solve_panel(l, (x, k), s);
                 continue;
             }
-            let product = below * own;
-            for (r, &row) in rows.iter().enumerate() {
-                for c in 0..k {
-                    x[(row, c)] -= product[(r, c)];
+            for x in x.chunks_exact_mut(self.n).take(k) {
+                for (j, column) in columns.clone().zip(self.panel_columns(l, s)) {
+                    let (top, below) = column.split_at(columns.len());
+                    let own = x[j] / top[j - columns.start];
+                    x[j] = own;
+                    let later = &mut x[j + 1..columns.end];
+                    axpy(-own, &top[j + 1 - columns.start..], later);
+                    for (v, &row) in below.iter().zip(rows) {
+                        x[row] -= v * own;
+                    }
                 }
+            }
+        }
+    }
+
+    fn solve_panel(&self, l: &[f64], (x, k): (&mut [f64], usize), s: usize) {
+        let (columns, rows) = (self.columns(s), self.rows(s));
+        let mut x = MatMut::from_column_major_slice_mut(&mut x[..self.n * k], self.n, k);
+        let (top, below) = self.panel(l, s).split_at_row(columns.len());
+        let mut own = x.rb_mut().subrows_mut(columns.start, columns.len());
+        solve_lower_triangular_in_place(top, own.rb_mut(), Par::Seq);
+        let product = below * own;
+        for (r, &row) in rows.iter().enumerate() {
+            for c in 0..k {
+                x[(row, c)] -= product[(r, c)];
             }
         }
     }
 
     /// `x <- L^-T x` for k columns.
     pub(crate) fn solve_lower_transpose(&self, l: &[f64], x: &mut [f64], k: usize) {
-        let mut x = MatMut::from_column_major_slice_mut(&mut x[..self.n * k], self.n, k);
         for s in (0..self.count()).rev() {
             let (columns, rows) = (self.columns(s), self.rows(s));
-            let (top, below) = self.panel(l, s).split_at_row(columns.len());
-            let others = Mat::from_fn(rows.len(), k, |r, c| x[(rows[r], c)]);
-            let mut own = x.rb_mut().subrows_mut(columns.start, columns.len());
-            let left = below.transpose();
-            matmul(own.rb_mut(), Accum::Add, left, &others, -1.0, Par::Seq);
-            solve_upper_triangular_in_place(top.transpose(), own, Par::Seq);
-        }
-    }
-
-    /// Entries of the inverse on the pattern of the factor, in the factor's order.
-    pub(crate) fn selected_inverse(
-        &self,
-        l: &[f64],
-        z: &mut [f64],
-        parallel: bool,
-        progress: &Progress,
-    ) -> Result<(), LmmError> {
-        for list in &self.by_depth {
-            progress.check()?;
-            let alone = parallel && list.len() == 1;
-            let job = |&s: &usize| self.inverse_panel(l, z, s, alone, progress);
-            let panels: Vec<_> = if parallel && list.len() > 1 {
-                list.par_iter().map(job).collect::<Result<_, _>>()?
-            } else {
-                list.iter().map(job).collect::<Result<_, _>>()?
-            };
-            for (&s, panel) in list.iter().zip(&panels) {
-                let (rows, columns) = (panel.nrows(), panel.ncols());
-                let own = &mut z[self.value_start[s]..self.value_start[s + 1]];
-                MatMut::from_column_major_slice_mut(own, rows, columns).copy_from(panel);
-            }
-        }
-        Ok(())
-    }
-
-    /// `Z_JJ` (lower triangle) and `Z_RJ` of one supernode.
-    fn inverse_panel(
-        &self,
-        l: &[f64],
-        z: &[f64],
-        s: usize,
-        parallel: bool,
-        progress: &Progress,
-    ) -> Result<Mat<f64>, LmmError> {
-        let (columns, rows) = (self.columns(s).len(), self.rows(s).len());
-        let (top, below) = self.panel(l, s).split_at_row(columns);
-        let mut square = vec![0.0; columns * columns];
-        let mut inverse = square.clone();
-        MatMut::from_column_major_slice_mut(&mut square, columns, columns).copy_from(top);
-        dense::inverse(&square, columns, &mut inverse, parallel, progress)?;
-        let inverse = MatRef::from_column_major_slice(&inverse, columns, columns);
-        let mut out = Mat::zeros(columns + rows, columns);
-        let (mut own, mut others) = out.as_mut().split_at_row_mut(columns);
-        own.copy_from(inverse);
-        if rows == 0 {
-            return Ok(out);
-        }
-        let mut y = below.to_owned();
-        solve_upper_triangular_in_place(top.transpose(), y.transpose_mut(), Par::Seq);
-        let above = self.gather(z, self.rows(s));
-        matmul(others.rb_mut(), Accum::Replace, &above, &y, -1.0, Par::Seq);
-        matmul(own, Accum::Add, y.transpose(), others, -1.0, Par::Seq);
-        Ok(out)
-    }
-
-    /// `Z_RR` for the rows of a supernode.
-    fn gather(&self, z: &[f64], rows: &[usize]) -> Mat<f64> {
-        let mut out = Mat::zeros(rows.len(), rows.len());
-        let (mut from, mut local) = (0, Vec::new());
-        while from < rows.len() {
-            let t = self.of[rows[from]];
-            let columns = self.columns(t);
-            let to = from + rows[from..].partition_point(|&r| r < columns.end);
-            self.locals(t, &rows[from..], &mut local);
-            let panel = self.panel(z, t);
-            for b in from..to {
-                let column = panel.col(rows[b] - columns.start);
-                for a in b..rows.len() {
-                    let v = column[local[a - from]];
-                    out[(a, b)] = v;
-                    out[(b, a)] = v;
-                }
-            }
-            from = to;
-        }
-        out
-    }
-
-    /// Where ascending rows stand in a panel that holds them all.
-    fn locals(&self, s: usize, rows: &[usize], local: &mut Vec<usize>) {
-        let (columns, own) = (self.columns(s), self.rows(s));
-        local.clear();
-        let mut k = 0;
-        for &row in rows {
-            if row < columns.end {
-                local.push(row - columns.start);
+            if k > FEW || columns.len() > FEW {
+                self.solve_panel_transpose(l, (x, k), s);
                 continue;
             }
-            k += own[k..].partition_point(|&r| r < row);
-            local.push(columns.len() + k);
+            for x in x.chunks_exact_mut(self.n).take(k) {
+                for (j, column) in columns.clone().zip(self.panel_columns(l, s)).rev() {
+                    let (top, below) = column.split_at(columns.len());
+                    let later = &x[j + 1..columns.end];
+                    let own = dot(&top[j + 1 - columns.start..], later);
+                    let others = below.iter().zip(rows).map(|(v, &row)| v * x[row]);
+                    let sum = own + others.sum::<f64>();
+                    x[j] = (x[j] - sum) / top[j - columns.start];
+                }
+            }
         }
+    }
+
+    fn solve_panel_transpose(&self, l: &[f64], (x, k): (&mut [f64], usize), s: usize) {
+        let (columns, rows) = (self.columns(s), self.rows(s));
+        let mut x = MatMut::from_column_major_slice_mut(&mut x[..self.n * k], self.n, k);
+        let (top, below) = self.panel(l, s).split_at_row(columns.len());
+        let others = Mat::from_fn(rows.len(), k, |r, c| x[(rows[r], c)]);
+        let mut own = x.rb_mut().subrows_mut(columns.start, columns.len());
+        let left = below.transpose();
+        matmul(own.rb_mut(), Accum::Add, left, &others, -1.0, Par::Seq);
+        solve_upper_triangular_in_place(top.transpose(), own, Par::Seq);
+    }
+
+    /// The columns of a panel.
+    fn panel_columns<'a>(&self, l: &'a [f64], s: usize) -> std::slice::ChunksExact<'a, f64> {
+        let height = self.columns(s).len() + self.rows(s).len();
+        l[self.value_start[s]..self.value_start[s + 1]].chunks_exact(height)
     }
 }

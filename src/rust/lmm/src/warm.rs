@@ -10,7 +10,7 @@
 use crate::certificate::GAIN;
 use crate::criterion::value;
 use crate::error::LmmError;
-use crate::evaluation::{evaluate, Point, Work};
+use crate::evaluation::{evaluate, evaluate_start, Point, Work};
 use crate::lambda::from_theta;
 use crate::model::Model;
 use crate::optimize::ROUNDING;
@@ -19,7 +19,7 @@ use crate::quadratic::{scale, Quadratic};
 use crate::small::{eigen, multiply_transpose, transpose};
 
 /// Evaluations after which the start was not near.
-const MOST: usize = 6;
+const MOST: usize = 8;
 /// Steps longer than this, in natural units, are not trusted.
 const FAR: f64 = 0.5;
 /// Gains shrink by no better than this factor at a step, it is assumed.
@@ -46,14 +46,15 @@ pub(crate) enum Warm {
 pub(crate) fn steps(
     model: &Model,
     work: &mut Work,
-    from: Vec<f64>,
+    mut from: Vec<f64>,
     units: &[Vec<f64>],
     progress: &Progress,
 ) -> Result<Warm, LmmError> {
     let mut theta = from.clone();
     let mut before: Option<(f64, f64)> = None;
     let mut zeros: Vec<Zero> = Vec::new();
-    for _ in 0..MOST {
+    for k in 0..MOST {
+        let evaluate = if k == 0 { evaluate_start } else { evaluate };
         let mut point = match evaluate(model, work, &theta, progress) {
             Err(LmmError::Interrupted) => return Err(LmmError::Interrupted),
             Err(_) => return Ok(Warm::Doubt(from)),
@@ -96,6 +97,9 @@ pub(crate) fn steps(
             });
         }
         before = new.is_empty().then_some((point.value, promised));
+        if !new.is_empty() {
+            from = theta;
+        }
         for zero in new {
             next[zero.parameter] = 0.0;
             zeros.push(zero);

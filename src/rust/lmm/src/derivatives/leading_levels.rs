@@ -9,8 +9,8 @@ use crate::scratch::with_scratch;
 use crate::small::{axpy, multiply_into, multiply_transpose_into};
 
 impl Derivatives {
-    /// Levels of the leading factor, chunk by chunk.
-    pub(super) fn leading(&mut self, model: &Model, pls: &mut Pls) {
+    /// Levels of the leading factor, chunk by chunk; without N, or with it.
+    pub(super) fn leading(&mut self, model: &Model, pls: &mut Pls, with_n: bool) {
         let f = model.layout.leading;
         let given = Given {
             model,
@@ -19,6 +19,7 @@ impl Derivatives {
             lu: &self.lu,
             lu_rows: &self.lu_rows,
             beta: &self.beta,
+            with_n,
         };
         let (size, p) = (model.factors[f].size, model.p);
         let all = Part {
@@ -42,6 +43,8 @@ struct Given<'a> {
     /// `lu` row by row.
     lu_rows: &'a [f64],
     beta: &'a [f64],
+    /// Whether N is to be found, too.
+    with_n: bool,
 }
 
 /// The levels of some chunks, and where their results go.
@@ -118,6 +121,9 @@ struct Levels<'a> {
 impl Levels<'_> {
     fn compute(mut self, given: &Given) {
         self.effects(given);
+        if !given.with_n {
+            return;
+        }
         self.quadratics(given);
         let size = given.model.factors[given.model.layout.leading].size;
         let square = size * size;

@@ -39,11 +39,17 @@ impl Derivatives {
         Ok(product)
     }
 
-    /// Nodes of the trailing factors, in the order of their levels.
-    pub(super) fn trailing(&mut self, model: &Model, pls: &Pls, product: Option<&[f64]>) {
+    /// Nodes of the trailing factors, in the order of their levels; without N, or with it.
+    pub(super) fn trailing(
+        &mut self,
+        model: &Model,
+        pls: &Pls,
+        product: Option<&[f64]>,
+        with_n: bool,
+    ) {
         for &f in &model.layout.trailing {
             let inverse = usable_inverse(model, pls, f);
-            if let Some(inverse) = &inverse {
+            if let (Some(inverse), true) = (&inverse, with_n) {
                 inverted_blocks(model, pls, f, inverse, &mut self.n[f]);
             }
             self.trailing_effects(model, pls, f, (inverse, product), model.trailing.m);
@@ -95,12 +101,8 @@ pub(crate) fn usable_inverse(model: &Model, pls: &Pls, f: usize) -> Option<Vec<f
     let lambda = &pls.lambda[f];
     let squares = multiply_transpose(lambda, lambda, size, size, size);
     let smallest = eigen(&squares, size)?.0[0];
-    let mut information = 0.0;
-    for &start in &model.layout.start[f] {
-        let block = model.trailing.b_block(&pls.trailing, start as usize);
-        information += block.iter().step_by(size + 1).sum::<f64>();
-    }
-    information /= (model.factors[f].levels * size) as f64;
+    let effects = (model.factors[f].levels * size) as f64;
+    let information = model.trailing.b_trace(&pls.trailing, f) / effects;
     (smallest * information > SINGULAR).then(|| invert_lower(lambda, size))
 }
 

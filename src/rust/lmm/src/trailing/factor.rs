@@ -21,6 +21,8 @@ pub struct TrailingWork {
     memory: Option<MemBuffer>,
     /// Sparse storage: C^-1 in the factor's storage.
     inverse: Vec<f64>,
+    /// log|C|.
+    pub(crate) log_determinant: f64,
     /// Diagonal blocks of B, one after another.
     pub(super) blocks: Vec<f64>,
     /// Diagonal blocks of C^-1, one after another.
@@ -49,23 +51,24 @@ impl Trailing {
                 Storage::Sparse(s) => Some(s.pattern.memory()?),
             },
             inverse: allocate(inverse)?,
+            log_determinant: 0.0,
             blocks: allocate(blocks)?,
             inverse_blocks: allocate(blocks)?,
         })
     }
 
-    /// `C = I + Lambda'B Lambda` and its Cholesky factor; returns log|C|.
+    /// `C = I + Lambda'B Lambda`, its Cholesky factor and log|C|.
     pub fn factorise(
         &self,
         lambda: &[Vec<f64>],
         work: &mut TrailingWork,
         parallel: bool,
         progress: &Progress,
-    ) -> Result<f64, LmmError> {
+    ) -> Result<(), LmmError> {
         if self.m == 0 {
-            return Ok(0.0);
+            return Ok(());
         }
-        match &self.storage {
+        work.log_determinant = match &self.storage {
             Storage::Dense => {
                 self.sandwich(
                     &work.values,
@@ -78,9 +81,8 @@ impl Trailing {
                     work.factor[c + c * self.m] += 1.0;
                 }
                 dense::cholesky(&mut work.factor, self.m, parallel, progress)?;
-                Ok((0..self.m)
-                    .map(|c| 2.0 * work.factor[c + c * self.m].ln())
-                    .sum())
+                let diagonal = work.factor.iter().step_by(self.m + 1);
+                diagonal.map(|d| 2.0 * d.ln()).sum()
             }
             Storage::Sparse(s) => {
                 progress.check()?;
@@ -95,9 +97,10 @@ impl Trailing {
                 if let Some(memory) = &mut work.memory {
                     s.pattern.cholesky(&work.lower, &mut work.factor, memory)?;
                 }
-                Ok(s.pattern.log_determinant(&work.factor))
+                s.pattern.log_determinant(&work.factor)
             }
-        }
+        };
+        Ok(())
     }
 
     /// `P = Lambda C^-1 Lambda'` on the pattern of B, and the diagonal blocks of C^-1.
@@ -159,6 +162,13 @@ impl Trailing {
     /// Diagonal block of B at a node.
     pub fn b_block<'a>(&self, work: &'a TrailingWork, node: usize) -> &'a [f64] {
         self.block(&work.blocks, node)
+    }
+
+    /// Sum of the diagonal of B over the nodes of a factor.
+    pub(crate) fn b_trace(&self, work: &TrailingWork, factor: usize) -> f64 {
+        let own = (0..self.m).filter(|&c| self.nodes.factor_of[c] as usize == factor);
+        let at = own.map(|c| self.nodes.block_offset[c] + c - self.nodes.block_start[c] as usize);
+        at.map(|at| work.blocks[at]).sum()
     }
 
     fn block<'a>(&self, blocks: &'a [f64], node: usize) -> &'a [f64] {

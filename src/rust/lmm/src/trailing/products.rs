@@ -50,6 +50,10 @@ impl Trailing {
             out[0] = self.scalar_quadratic(p, columns, v);
             return;
         }
+        if size == 1 {
+            out[0] = self.sparse_quadratic(p, columns, v, targets);
+            return;
+        }
         out.fill(0.0);
         for (k, &c) in columns.iter().enumerate() {
             let c = c as usize;
@@ -86,6 +90,26 @@ impl Trailing {
             let rest: f64 = below.map(|(&a, va)| column[a as usize] * va).sum();
             // A wider node's own block is full, and its entries above the diagonal mirror these.
             sum += vk * (2.0 * rest + column[c as usize] * vk);
+        }
+        sum
+    }
+
+    /// [`Trailing::quadratic`] of a single row with sparse storage.
+    fn sparse_quadratic(
+        &self,
+        p: &[f64],
+        columns: &[u32],
+        v: &[f64],
+        targets: &mut std::slice::Iter<'_, usize>,
+    ) -> f64 {
+        let mut sum = 0.0;
+        for (k, (&c, vk)) in columns.iter().zip(v).enumerate() {
+            let own = k - (c - self.nodes.block_start[c as usize]) as usize;
+            let end = own + self.nodes.size_at(c as usize);
+            let mut product =
+                |v: &[f64]| -> f64 { v.iter().zip(&mut *targets).map(|(v, &to)| v * p[to]).sum() };
+            let block = product(&v[own..end]);
+            sum += vk * (block + 2.0 * product(&v[end..]));
         }
         sum
     }

@@ -111,16 +111,37 @@ impl Trailing {
         }
     }
 
+    /// The rows of a column of a node.
     fn scale_rows(&self, column: &mut [f64], node: usize, lambda: &[Vec<f64>], side: Side) {
-        let list: Option<&[u32]> = match &self.storage {
-            Storage::Dense => None,
-            Storage::Sparse(s) => Some(&s.rows[s.list[node].0..s.list[node].0 + s.list[node].1]),
+        let at = match &self.storage {
+            Storage::Dense => (None, node),
+            Storage::Sparse(s) => (Some(s.rows_of(node)), 0),
         };
-        let mut k = if list.is_none() { node } else { 0 };
+        self.scale_positions(column, at, lambda, side);
+    }
+
+    /// The entries of a column from `from` on, which are those of the positions in a list, or all.
+    fn scale_positions(
+        &self,
+        column: &mut [f64],
+        (list, from): (Option<&[u32]>, usize),
+        lambda: &[Vec<f64>],
+        side: Side,
+    ) {
+        let mut k = from;
         while k < column.len() {
             let position = list.map_or(k, |l| l[k] as usize);
             let f = self.nodes.factor_of[position] as usize;
             let size = self.nodes.sizes[f];
+            if size == 1 {
+                // all positions of the factor at once
+                let end = self.nodes.factor_end[position];
+                let count = list.map_or(end as usize - k, |l| l[k..].partition_point(|&r| r < end));
+                let own = lambda[f][0];
+                column[k..k + count].iter_mut().for_each(|v| *v *= own);
+                k += count;
+                continue;
+            }
             side.rows(&mut column[k..k + size], size, &lambda[f]);
             k += size;
         }
@@ -138,16 +159,7 @@ impl Trailing {
 
     fn apply(&self, lambda: &[Vec<f64>], x: &mut [f64], side: Side) {
         for column in x.chunks_exact_mut(self.m.max(1)) {
-            let mut k = 0;
-            while k < self.m {
-                let f = self.nodes.factor_of[k] as usize;
-                side.rows(
-                    &mut column[k..k + self.nodes.sizes[f]],
-                    self.nodes.sizes[f],
-                    &lambda[f],
-                );
-                k += self.nodes.sizes[f];
-            }
+            self.scale_positions(column, (None, 0), lambda, side);
         }
     }
 }
