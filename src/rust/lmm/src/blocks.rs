@@ -18,7 +18,7 @@ pub struct Blocks {
     pub(crate) value_start: Vec<usize>,
     /// Pattern and order of the factorisation.
     pub(crate) pattern: Pattern,
-    /// For each entry of the pattern's lower triangle, where its value stands.
+    /// For each value that a factorisation takes, where it stands.
     pub(crate) lower: Vec<usize>,
     /// For each value, where it stands in the factor.
     pub(crate) in_factor: Vec<usize>,
@@ -27,8 +27,13 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The pattern of B, or `None` as soon as more than `limit` of the lower triangle is filled.
-    pub fn new(nodes: &Nodes, chunks: &[Chunk], limit: f64) -> Result<Option<Blocks>, LmmError> {
+    /// The pattern of B, or `None` as soon as more than `limit` of the lower triangle is filled, or if
+    /// a factorisation takes more than `most` operations.
+    pub fn new(
+        nodes: &Nodes,
+        chunks: &[Chunk],
+        (limit, most): (f64, f64),
+    ) -> Result<Option<Blocks>, LmmError> {
         let neighbours = match neighbours(nodes, chunks, limit) {
             Some(n) => n,
             None => return Ok(None),
@@ -50,7 +55,9 @@ impl Blocks {
             }
             value_start.push(value_start[column] + list[column].1);
         }
-        let (pattern, lower) = lower_pattern(&list, &rows, &value_start)?;
+        let Some((pattern, lower)) = lower_pattern(&list, &rows, &value_start, most)? else {
+            return Ok(None);
+        };
         Ok(Some(Blocks {
             list,
             rows,
@@ -200,7 +207,8 @@ fn lower_pattern(
     list: &[(usize, usize)],
     rows: &[u32],
     value_start: &[usize],
-) -> Result<(Pattern, Vec<usize>), LmmError> {
+    most: f64,
+) -> Result<Option<(Pattern, Vec<usize>)>, LmmError> {
     let (mut start, mut index, mut from) = (vec![0], Vec::new(), Vec::new());
     for column in 0..list.len() {
         let (at, len) = list[column];
@@ -215,5 +223,9 @@ fn lower_pattern(
     let len = index.len();
     let lower = sprs::CsMat::try_new_csc((list.len(), list.len()), start, index, vec![(); len])
         .map_err(|(.., e)| LmmError::Internal(format!("pattern of the trailing block: {e}")))?;
-    Ok((Pattern::new(&lower)?, from))
+    let pattern = Pattern::new(&lower, most)?;
+    Ok(pattern.map(|pattern| {
+        let lower = pattern.entries().iter().map(|&e| from[e]).collect();
+        (pattern, lower)
+    }))
 }

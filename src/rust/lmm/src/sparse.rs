@@ -6,6 +6,7 @@
 //! ([`crate::supernodal`]), else one by one ([`crate::simplicial`]): faer counts which is faster.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::sparse::linalg::amd;
 use faer::sparse::linalg::cholesky::{
     factorize_symbolic_cholesky, CholeskySymbolicParams, SymbolicCholesky, SymbolicCholeskyRaw,
     SymmetricOrdering,
@@ -20,16 +21,27 @@ use crate::scratch::with_scratch;
 use crate::simplicial::Simplicial;
 use crate::supernodal::Supernodal;
 
-/// Pattern of a symmetric matrix (lower triangle, CSC, rows ascending) and of its factor.
+/// Pattern of a symmetric matrix in the order of its elimination, and of its factor.
 pub struct Pattern {
     n: usize,
-    column_start: Vec<usize>,
-    rows: Vec<usize>,
+    /// One triangle by columns, as faer wants it: the lower one for panels, else the upper one.
+    triangle: Triangle,
     symbolic: SymbolicCholesky<usize>,
     /// Position of each original index in the elimination order.
     position: Vec<usize>,
     factor: Factor,
 }
+
+/// A triangle of a symmetric matrix by columns.
+struct Triangle {
+    start: Vec<usize>,
+    rows: Vec<usize>,
+    /// Which entry of the caller's triangle each of them is.
+    entry: Vec<usize>,
+}
+
+/// The triangle that faer analyses when the order is given.
+const SIDE: Side = Side::Upper;
 
 enum Factor {
     Simplicial(Simplicial),
@@ -37,43 +49,51 @@ enum Factor {
 }
 
 impl Pattern {
-    /// Order and analyse. `a` is the lower triangle by columns, diagonal included.
-    pub fn new(a: &sprs::CsMat<()>) -> Result<Pattern, LmmError> {
-        Pattern::with_threshold(a, SupernodalThreshold::AUTO)
+    /// Order and analyse, or `None` if a factorisation takes more than `most` multiplications and
+    /// additions. `a` is the lower triangle by columns, diagonal included.
+    pub fn new(a: &sprs::CsMat<()>, most: f64) -> Result<Option<Pattern>, LmmError> {
+        Pattern::with_threshold(a, most, SupernodalThreshold::AUTO)
     }
 
     /// [`Pattern::new`] with faer's rule for panels replaced.
     pub fn with_threshold(
         a: &sprs::CsMat<()>,
+        most: f64,
         threshold: SupernodalThreshold,
-    ) -> Result<Pattern, LmmError> {
+    ) -> Result<Option<Pattern>, LmmError> {
         let n = a.cols();
-        let column_start = a.indptr().raw_storage().to_vec();
-        let rows = a.indices().to_vec();
-        let pattern = SymbolicSparseColMatRef::new_checked(n, n, &column_start, None, &rows);
+        let (position, operations) = order(a)?;
+        if operations > most {
+            return Ok(None);
+        }
+        let mut triangle = Triangle::upper(a, &position);
         let params = CholeskySymbolicParams {
             supernodal_flop_ratio_threshold: threshold,
             ..Default::default()
         };
-        let symbolic =
-            factorize_symbolic_cholesky(pattern, Side::Lower, SymmetricOrdering::Amd, params)
-                .map_err(|e| LmmError::Internal(format!("symbolic factorisation: {e:?}")))?;
-        let position = match symbolic.perm() {
-            Some(p) => p.arrays().1.to_vec(),
-            None => (0..n).collect(),
-        };
+        let ordered = SymmetricOrdering::Identity;
+        let symbolic = factorize_symbolic_cholesky(triangle.as_ref(n), SIDE, ordered, params)
+            .map_err(|e| LmmError::Internal(format!("symbolic factorisation: {e:?}")))?;
         let factor = match symbolic.raw() {
             SymbolicCholeskyRaw::Simplicial(s) => Factor::Simplicial(Simplicial::new(s)),
-            SymbolicCholeskyRaw::Supernodal(s) => Factor::Supernodal(Supernodal::new(s)),
+            SymbolicCholeskyRaw::Supernodal(s) => {
+                triangle = triangle.transpose(n);
+                Factor::Supernodal(Supernodal::new(s))
+            }
         };
-        Ok(Pattern {
+        Ok(Some(Pattern {
             n,
-            column_start,
-            rows,
+            triangle,
             symbolic,
             position,
             factor,
-        })
+        }))
+    }
+
+    /// For each value that [`Pattern::cholesky`] takes, the entry of the lower triangle that it was
+    /// given as.
+    pub fn entries(&self) -> &[usize] {
+        &self.triangle.entry
     }
 
     /// Whether columns are kept as dense panels.
@@ -115,25 +135,22 @@ impl Pattern {
         })
     }
 
-    /// Numerical factor of the matrix with the values `a` (in the order of the pattern).
+    /// Numerical factor of the matrix with the values `a`, one for each of [`Pattern::entries`].
     pub fn cholesky(
         &self,
         a: &[f64],
         l: &mut [f64],
         memory: &mut MemBuffer,
     ) -> Result<(), LmmError> {
-        let pattern = SymbolicSparseColMatRef::new_checked(
-            self.n,
-            self.n,
-            &self.column_start,
-            None,
-            &self.rows,
-        );
+        let side = match &self.factor {
+            Factor::Simplicial(_) => Side::Upper,
+            Factor::Supernodal(_) => Side::Lower,
+        };
         self.symbolic
             .factorize_numeric_llt(
                 l,
-                SparseColMatRef::new(pattern, a),
-                Side::Lower,
+                SparseColMatRef::new(self.triangle.as_ref(self.n), a),
+                side,
                 Default::default(),
                 Par::Seq,
                 MemStack::new(memory),
@@ -203,6 +220,76 @@ impl Pattern {
     }
 }
 
+impl Triangle {
+    /// The upper triangle in another order, from the lower one.
+    fn upper(a: &sprs::CsMat<()>, position: &[usize]) -> Triangle {
+        let mut pairs = Vec::with_capacity(a.nnz());
+        for (column, own) in a.outer_iterator().enumerate() {
+            for &row in own.indices() {
+                let (i, j) = (position[row], position[column]);
+                pairs.push((i.min(j), i.max(j)));
+            }
+        }
+        let entry: Vec<usize> = (0..pairs.len()).collect();
+        let by_rows = Triangle::sorted(position.len(), &entry, |e| (pairs[e].1, pairs[e].0));
+        by_rows.transpose(position.len())
+    }
+
+    /// By columns, from entries with a (row, column) each; within a column they keep their order.
+    fn sorted(n: usize, entries: &[usize], at: impl Fn(usize) -> (usize, usize)) -> Triangle {
+        let mut start = vec![0; n + 1];
+        entries.iter().for_each(|&e| start[at(e).1 + 1] += 1);
+        (0..n).for_each(|c| start[c + 1] += start[c]);
+        let (mut next, count) = (start.clone(), entries.len());
+        let (mut rows, mut entry) = (vec![0; count], vec![0; count]);
+        for &e in entries {
+            let (row, column) = at(e);
+            rows[next[column]] = row;
+            entry[next[column]] = e;
+            next[column] += 1;
+        }
+        Triangle { start, rows, entry }
+    }
+
+    /// The same entries as the other triangle: rows ascend within each column.
+    fn transpose(&self, n: usize) -> Triangle {
+        let mut column = vec![0; self.rows.len()];
+        for (c, at) in self.start.windows(2).enumerate() {
+            column[at[0]..at[1]].fill(c);
+        }
+        let all: Vec<usize> = (0..self.rows.len()).collect();
+        let mut turned = Triangle::sorted(n, &all, |k| (column[k], self.rows[k]));
+        turned.entry.iter_mut().for_each(|k| *k = self.entry[*k]);
+        turned
+    }
+
+    fn as_ref(&self, n: usize) -> SymbolicSparseColMatRef<'_, usize> {
+        SymbolicSparseColMatRef::new_checked(n, n, &self.start, None, &self.rows)
+    }
+}
+
+/// The position of each index in an elimination order, and the operations of a factorisation.
+fn order(a: &sprs::CsMat<()>) -> Result<(Vec<usize>, f64), LmmError> {
+    let n = a.cols();
+    let (start, rows) = (a.indptr(), a.indices());
+    let start = start.raw_storage();
+    let pattern = SymbolicSparseColMatRef::new_checked(n, n, start, None, rows);
+    let scratch = amd::order_maybe_unsorted_scratch::<usize>(n, rows.len());
+    let memory = |_| LmmError::Memory {
+        bytes: scratch.size_bytes() as u128,
+        what: "the order of the sparse factorisation".into(),
+    };
+    let mut buffer = MemBuffer::try_new(scratch).map_err(memory)?;
+    let (mut forward, mut position) = (vec![0; n], vec![0; n]);
+    let stack = MemStack::new(&mut buffer);
+    let control = amd::Control::default();
+    let count = amd::order_maybe_unsorted(&mut forward, &mut position, pattern, control, stack)
+        .map_err(|e| LmmError::Internal(format!("order of elimination: {e:?}")))?;
+    // of the entries below the diagonal; with it, the sum of the squared lengths of columns
+    let operations = 2.0 * count.n_mult_subs_ldl + count.n_div + n as f64;
+    Ok((position, operations))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,7 +326,9 @@ mod tests {
     fn check(threshold: SupernodalThreshold, parallel: bool) {
         let n = 105;
         let (a, values, dense) = bordered(n);
-        let pattern = Pattern::with_threshold(&a, threshold).expect("analysed");
+        let pattern = Pattern::with_threshold(&a, f64::INFINITY, threshold);
+        let pattern = pattern.expect("analysed").expect("not too dear");
+        let values: Vec<f64> = pattern.entries().iter().map(|&e| values[e]).collect();
         let mut l = vec![0.0; pattern.factor_len()];
         let mut memory = pattern.memory().expect("memory");
         pattern

@@ -107,7 +107,13 @@ impl Trailing {
             return Ok(());
         }
         let fits = self.bytes() < available_bytes;
-        let Some(blocks) = Blocks::new(&self.nodes, chunks, if fits { 0.25 } else { 1.0 })? else {
+        let dense = m * m * m / 3.0;
+        let limits = if fits {
+            (0.25, dense / PANEL_ADVANTAGE)
+        } else {
+            (1.0, f64::INFINITY)
+        };
+        let Some(blocks) = Blocks::new(&self.nodes, chunks, limits)? else {
             return Ok(());
         };
         let advantage = if blocks.pattern.is_supernodal() {
@@ -115,7 +121,7 @@ impl Trailing {
         } else {
             DENSE_ADVANTAGE
         };
-        if !fits || blocks.pattern.flops() * advantage < m * m * m / 3.0 {
+        if !fits || blocks.pattern.flops() * advantage < dense {
             self.storage = Storage::Sparse(Box::new(blocks));
         }
         Ok(())
