@@ -7,6 +7,7 @@
 use crate::error::LmmError;
 use crate::progress::Progress;
 use crate::scratch::with_scratch;
+use crate::small::{axpy, dot};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
 use faer::linalg::matmul::matmul;
@@ -26,6 +27,8 @@ const PIVOT: usize = 96;
 /// Width of a panel where the rows that are summed over are few.
 const NARROW: usize = 48;
 
+/// Up to this number of columns a product takes as long as its matrix to be read, each time.
+const FEW: usize = 2;
 /// Rows that are transposed at once.
 const TILE: usize = 16;
 
@@ -214,10 +217,27 @@ pub fn solve_lower_transpose(l: &[f64], m: usize, x: &mut [f64], k: usize) {
 
 /// `out <- A x` for k columns, A given by its lower triangle.
 pub fn multiply_symmetric(a: &[f64], m: usize, x: &[f64], k: usize, out: &mut [f64]) {
+    if k <= FEW {
+        for (x, out) in x.chunks_exact(m).zip(out.chunks_exact_mut(m)) {
+            multiply_vector(a, x, out);
+        }
+        return;
+    }
     let a = MatRef::from_column_major_slice(a, m, m);
     let x = MatRef::from_column_major_slice(x, m, k).transpose();
     let out = MatMut::from_column_major_slice_mut(out, m, k).transpose_mut();
     add_symmetric_product(x, a, out, Accum::Replace);
+}
+
+/// [`multiply_symmetric`] of one column, in one pass over the triangle.
+fn multiply_vector(a: &[f64], x: &[f64], out: &mut [f64]) {
+    let m = x.len();
+    out.fill(0.0);
+    for c in 0..m {
+        let below = &a[c * m + c + 1..(c + 1) * m];
+        axpy(x[c], below, &mut out[c + 1..]);
+        out[c] += a[c * m + c] * x[c] + dot(below, &x[c + 1..]);
+    }
 }
 
 /// `S A` for A given by its lower triangle, into `out` or added to it.

@@ -17,14 +17,15 @@
 //! 4. [`lambda`], [`pls`]: the penalised least squares problem at one theta;
 //! 5. [`criterion`], [`derivatives`] (its `leading_levels` and `trailing_nodes`): value and exact
 //!    gradient; [`curvature`], `working_variates`, [`mod@trace`]: average-information and exact
-//!    Hessian; `evaluation`: all of them at one theta;
+//!    Hessian; `evaluation`: all of them at one theta; `hessian` (`known_trace`, `leading_trace`):
+//!    the exact Hessian of larger models, after the fit;
 //! 6. [`start`], `quadratic`, [`optimize`], [`certificate`]: the search and the proof of its result;
 //!    [`mod@fit`]: the driver; [`estimates`]: back to the user's columns;
 //! 7. [`response`], [`refits`]: many responses on one design; [`subset`]: some of the rows;
 //!    [`workers`]: many fits on a few threads; `warm`: fits near their start; [`bootstrap`]:
 //!    samples and their fits;
-//! 8. [`mod@satterthwaite`] (`trailing_trace`), [`mod@kenward_roger`] ([`components`], [`information`]
-//!    with its `entries`, `part` and `matrices`): degrees of freedom for tests of the fixed effects;
+//! 8. [`mod@satterthwaite`], [`mod@kenward_roger`] ([`components`], [`information`] with its `entries`,
+//!    `part` and `matrices`): degrees of freedom for tests of the fixed effects;
 //! 9. [`mod@profile`]: the criterion along one parameter of the user's scale.
 
 #![warn(missing_docs)]

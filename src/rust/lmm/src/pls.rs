@@ -23,7 +23,7 @@ use crate::lambda::fill_node_lambdas;
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::scratch::with_scratch;
-use crate::small::{axpy, cholesky, dot, multiply_transpose_into, solve_lower};
+use crate::small::{axpy, cholesky, dot, multiply_transpose_into, solve_lower, Product};
 use crate::trailing::TrailingWork;
 
 /// A residual mean square below this part of the response's: an exact fit.
@@ -345,14 +345,13 @@ fn whiten_levels(
     lambda: &[f64],
     scratch: &mut [f64],
 ) {
-    work.log_determinant = 0.0;
+    let mut determinant = Product::default();
     let own = work.panel.len();
     work.panel.copy_from_slice(&chunk.panel[..own]);
     work.w.copy_from_slice(&chunk.w);
     let square = size * size;
     let rows = chunk.levels * size;
     let (t, y) = scratch.split_at_mut(square);
-    let mut log_determinant = 0.0;
     for j in 0..chunk.levels {
         let r = &chunk.r[j * square..(j + 1) * square];
         let (from, to) = (chunk.start[j], chunk.start[j + 1]);
@@ -363,10 +362,11 @@ fn whiten_levels(
         } else {
             let g = &mut work.g[j * square..(j + 1) * square];
             whitener(r, lambda, size, (&mut *t, &mut *y), g);
-            log_determinant = (0..size).map(|k| 2.0 * t[k + k * size].ln()).sum();
             solve_lower(t, size, g, size);
         }
-        work.log_determinant += log_determinant;
+        t.iter()
+            .step_by(size + 1)
+            .for_each(|d| determinant.multiply(*d));
         solve_lower(t, size, w, p1);
         if work.stacked.is_empty() {
             let panel = &mut work.panel[from * size..to * size];
@@ -380,6 +380,7 @@ fn whiten_levels(
             }
         }
     }
+    work.log_determinant = 2.0 * determinant.log();
 }
 
 /// Sum of `v_j'v_j`, lower triangle.
@@ -400,6 +401,15 @@ fn add_squares(work: &mut ChunkWork, size: usize, p1: usize) {
     }
 }
 
+/// `sqrt(1 + x^2)`.
+fn root_of_one_and_square(x: f64) -> f64 {
+    if x.abs() < 1e150 {
+        (1.0 + x * x).sqrt()
+    } else {
+        x.abs()
+    }
+}
+
 /// T with `T T' = I + R lambda lambda' R'`, and R itself in `upper`, from `lower = R'`.
 fn whitener(
     lower: &[f64],
@@ -409,7 +419,7 @@ fn whitener(
     upper: &mut [f64],
 ) {
     if size == 1 {
-        t[0] = 1f64.hypot(lower[0] * lambda[0]);
+        t[0] = root_of_one_and_square(lower[0] * lambda[0]);
         upper[0] = lower[0];
         return;
     }

@@ -165,6 +165,42 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
 }
 
+/// The logarithm of a product of many positive numbers: few logarithms are taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product {
+    part: f64,
+    log: f64,
+}
+
+impl Default for Product {
+    /// The empty product.
+    fn default() -> Product {
+        Product {
+            part: 1.0,
+            log: 0.0,
+        }
+    }
+}
+
+impl Product {
+    /// One factor more.
+    #[inline]
+    pub(crate) fn multiply(&mut self, factor: f64) {
+        let product = self.part * factor;
+        if (1e-100..1e100).contains(&product) {
+            self.part = product;
+        } else {
+            self.log += self.part.ln() + factor.ln();
+            self.part = 1.0;
+        }
+    }
+
+    /// Its logarithm.
+    pub(crate) fn log(self) -> f64 {
+        self.log + self.part.ln()
+    }
+}
+
 /// `y += s x`.
 #[inline]
 pub fn axpy(s: f64, x: &[f64], y: &mut [f64]) {
@@ -293,5 +329,16 @@ mod tests {
         let (w, u) = eigen(&[2.0, 1.0, 1.0, 2.0], 2).expect("finite");
         assert!((w[0] - 1.0).abs() < 1e-14 && (w[1] - 3.0).abs() < 1e-14);
         assert!((u[0] * u[2] + u[1] * u[3]).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_logarithm_of_a_product_does_not_overflow() {
+        let factors: Vec<f64> = (0..5000).map(|k| (1.0 + k as f64).powf(40.0)).collect();
+        let mut product = Product::default();
+        factors.iter().for_each(|f| product.multiply(*f));
+        let expected: f64 = factors.iter().map(|f| f.ln()).sum();
+        assert!((product.log() / expected - 1.0).abs() < 1e-14);
+        product.multiply(1e-300);
+        assert!((product.log() - expected - 1e-300f64.ln()).abs() < 1e-9);
     }
 }

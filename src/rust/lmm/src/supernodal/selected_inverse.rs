@@ -212,8 +212,9 @@ impl Supernodal {
             let columns = self.columns(segment.of);
             let height = columns.len() + self.rows(segment.of).len();
             let panel = &above.values[self.value_start[segment.of] - above.from..];
-            for b in segment.from..segment.to {
-                let own = (rows[b] - columns.start) * height;
+            let own = rows[segment.from..segment.to].iter();
+            for (b, row) in (segment.from..).zip(own) {
+                let own = (row - columns.start) * height;
                 let local = &segment.local[b - segment.from..];
                 job(b, &panel[own..own + height], local);
             }

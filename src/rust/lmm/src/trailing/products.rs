@@ -12,27 +12,44 @@ impl Trailing {
             Storage::Dense => dense::multiply_symmetric(b, self.m, x, k, out),
             Storage::Sparse(s) => {
                 out.fill(0.0);
-                for j in 0..k {
-                    let column = j * self.m..(j + 1) * self.m;
-                    self.multiply_sparse(s, b, &x[column.clone()], &mut out[column]);
+                let (mut x, mut out) = (x.chunks(2 * self.m), out.chunks_mut(2 * self.m));
+                for (x, out) in x.by_ref().zip(out.by_ref()).take(k.div_ceil(2)) {
+                    if x.len() > self.m {
+                        self.multiply_sparse::<2>(s, b, x, out);
+                    } else {
+                        self.multiply_sparse::<1>(s, b, x, out);
+                    }
                 }
             }
         }
     }
 
-    fn multiply_sparse(&self, s: &Blocks, b: &[f64], x: &[f64], out: &mut [f64]) {
-        for c in 0..self.m {
+    /// Of K columns, in one pass over the pattern.
+    fn multiply_sparse<const K: usize>(&self, s: &Blocks, b: &[f64], x: &[f64], out: &mut [f64]) {
+        let m = self.m;
+        for c in 0..m {
             let node = self.nodes.block_start[c] as usize;
             let own = self.nodes.size_at(c);
-            let (at, len) = s.list[c];
-            let values = &b[s.value_start[c]..s.value_start[c] + len];
-            axpy(x[c], &values[..own], &mut out[node..node + own]);
-            let mut sum = 0.0;
-            for (v, &a) in values[own..].iter().zip(&s.rows[at + own..at + len]) {
-                out[a as usize] += v * x[c];
-                sum += v * x[a as usize];
+            let rows = &s.rows_of(c)[own..];
+            let values = &b[s.value_start[c]..s.value_start[c + 1]];
+            let (mut sum, mut at) = ([0.0; K], [0.0; K]);
+            for k in 0..K {
+                at[k] = x[c + k * m];
+                axpy(
+                    at[k],
+                    &values[..own],
+                    &mut out[node + k * m..node + own + k * m],
+                );
             }
-            out[c] += sum;
+            for (v, &a) in values[own..].iter().zip(rows) {
+                for k in 0..K {
+                    out[a as usize + k * m] += v * at[k];
+                    sum[k] += v * x[a as usize + k * m];
+                }
+            }
+            for k in 0..K {
+                out[c + k * m] += sum[k];
+            }
         }
     }
 
