@@ -3,7 +3,7 @@
 //!
 //! faer orders (approximate minimum degree) and factors; nested factors come out without fill. Where
 //! columns have many rows in common they are kept and computed as dense panels
-//! ([`crate::supernodal`]), else one by one ([`crate::simplicial`]): faer counts which is faster.
+//! (`supernodal`), else one by one (`simplicial`): faer counts which is faster.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::sparse::linalg::amd;

@@ -1,7 +1,7 @@
 //! The trace `T_st = tr(P0 V_s P0 V_t)` of the exact second derivatives, two ways.
 //!
 //! T needs all blocks of `N = Z'P0 Z`. With one factor N is block diagonal but for the fixed
-//! effects; with few random effects N is formed. Larger models are for [`crate::hessian`].
+//! effects; with few random effects N is formed. Larger models are for `hessian`.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};

@@ -4,8 +4,8 @@
 //! point it leads to is not differentiated any more: its value shows that the gain was made. What
 //! is left to gain then is bounded by how fast the gains have shrunk. Only optima are found so that
 //! are well inside the space of covariances, but for single variances that are clearly zero, and
-//! only by steps that do what they promise; at the first doubt the search of [`crate::fit`] goes on
-//! from the point reached.
+//! only by steps that do what they promise; at the first doubt the search of [`mod@crate::fit`] goes
+//! on from the point reached.
 
 use crate::certificate::GAIN;
 use crate::criterion::value;
