@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::{axpy, multiply_into, multiply_transpose};
-use crate::trace::contract;
+use crate::trace::{add_products, contract};
 use crate::trailing::Storage;
 
 /// T of the trailing factors among themselves, where it costs less than a factorisation: with dense
@@ -125,6 +125,23 @@ fn inverse_sigma(inverse: &[f64], model: &Model, f: usize) -> Vec<f64> {
     multiply_transpose(inverse, inverse, size, size, size)
 }
 
+/// J of the trailing factors in the order of their positions (m x p).
+pub(crate) fn trailing_j(model: &Model, d: &Derivatives) -> Vec<f64> {
+    let (m, p) = (model.trailing.m, model.p);
+    let mut j = vec![0.0; m * p];
+    for &f in &model.layout.trailing {
+        let size = model.factors[f].size;
+        let levels = d.j[f].chunks_exact((size * p).max(1));
+        for (level, &start) in levels.zip(&model.layout.start[f]) {
+            for (k, column) in level.chunks_exact(size).enumerate() {
+                let at = k * m + start as usize;
+                j[at..at + size].copy_from_slice(column);
+            }
+        }
+    }
+    j
+}
+
 /// The sums over the nodes of two factors of all products of two entries of their block of N.
 pub(crate) struct NodeProducts {
     pub(crate) factors: (usize, usize),
@@ -143,15 +160,15 @@ impl NodeProducts {
     ) -> Vec<NodeProducts> {
         let (m, p) = (model.trailing.m, if model.reml { model.p } else { 0 });
         let (mut of, mut scale) = (vec![0; m], vec![0.0; m]);
-        let mut j = vec![0.0; m * p];
+        let j = if p == 0 {
+            Vec::new()
+        } else {
+            trailing_j(model, d)
+        };
         for (i, (f, inverse)) in inverses.iter().enumerate() {
-            for (level, &start) in model.layout.start[*f].iter().enumerate() {
-                let at = start as usize;
-                of[at] = i;
-                scale[at] = inverse[0];
-                for k in 0..p {
-                    j[at + k * m] = d.j[*f][level * model.p + k];
-                }
+            for &start in &model.layout.start[*f] {
+                of[start as usize] = i;
+                scale[start as usize] = inverse[0];
             }
         }
         let count = inverses.len();
@@ -225,9 +242,7 @@ impl NodeProducts {
             let mut block = Block::new(model, (f, left), (g, right));
             for other in 0..model.factors[g].levels {
                 let n = block.compute(model, pls, d, level, other);
-                for (v, to) in n.iter().zip(sums.chunks_exact_mut(width)) {
-                    axpy(*v, n, to);
-                }
+                add_products(n, 1.0, &mut sums);
             }
             sums
         };

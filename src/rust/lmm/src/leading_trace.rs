@@ -13,11 +13,12 @@ use rayon::prelude::*;
 
 use crate::derivatives::Derivatives;
 use crate::error::LmmError;
-use crate::known_trace::NodeProducts;
+use crate::known_trace::{trailing_j, NodeProducts};
 use crate::model::Model;
 use crate::pls::Pls;
 use crate::progress::Progress;
 use crate::small::{axpy, dot, multiply, multiply_transpose};
+use crate::trace::add_products;
 
 /// Rows of `Y P` at a time, so many that loops over them are vectorised.
 const LANES: usize = 8;
@@ -190,16 +191,7 @@ impl<'a> Rows<'a> {
                 self.j.extend(level[a..].iter().step_by(size));
             }
         }
-        self.j_trailing = vec![0.0; self.m * p];
-        for f in &self.factors {
-            let levels = d.j[f.index].chunks_exact(f.size * p);
-            for (level, &start) in levels.zip(&model.layout.start[f.index]) {
-                for (k, column) in level.chunks_exact(f.size).enumerate() {
-                    let at = k * self.m + start as usize;
-                    self.j_trailing[at..at + f.size].copy_from_slice(column);
-                }
-            }
-        }
+        self.j_trailing = trailing_j(model, d);
     }
 
     /// Sums for the leading factor and itself, and for it and each of the others.
@@ -356,12 +348,5 @@ fn add_columns(v: [f64; COLUMNS], c: [&[f64]; COLUMNS], out: &mut [f64]) {
     let c = c.map(|c| &c[..out.len()]);
     for (i, to) in out.iter_mut().enumerate() {
         *to += v[0] * c[0][i] + v[1] * c[1][i] + v[2] * c[2][i] + v[3] * c[3][i];
-    }
-}
-
-/// Add `times` all products of two entries of a block.
-fn add_products(block: &[f64], times: f64, sums: &mut [f64]) {
-    for (v, to) in block.iter().zip(sums.chunks_exact_mut(block.len())) {
-        axpy(times * v, block, to);
     }
 }

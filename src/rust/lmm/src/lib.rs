@@ -75,7 +75,6 @@ mod supernodal;
 pub mod term;
 pub mod trace;
 pub mod trailing;
-
 mod warm;
 pub mod workers;
 mod working_variates;

@@ -230,19 +230,19 @@ impl Triangle {
                 pairs.push((i.min(j), i.max(j)));
             }
         }
-        let entry: Vec<usize> = (0..pairs.len()).collect();
-        let by_rows = Triangle::sorted(position.len(), &entry, |e| (pairs[e].1, pairs[e].0));
-        by_rows.transpose(position.len())
+        let (n, count) = (position.len(), pairs.len());
+        let by_rows = Triangle::sorted(n, count, |e| (pairs[e].1, pairs[e].0));
+        by_rows.transpose(n)
     }
 
     /// By columns, from entries with a (row, column) each; within a column they keep their order.
-    fn sorted(n: usize, entries: &[usize], at: impl Fn(usize) -> (usize, usize)) -> Triangle {
+    fn sorted(n: usize, count: usize, at: impl Fn(usize) -> (usize, usize)) -> Triangle {
         let mut start = vec![0; n + 1];
-        entries.iter().for_each(|&e| start[at(e).1 + 1] += 1);
+        (0..count).for_each(|e| start[at(e).1 + 1] += 1);
         (0..n).for_each(|c| start[c + 1] += start[c]);
-        let (mut next, count) = (start.clone(), entries.len());
+        let mut next = start.clone();
         let (mut rows, mut entry) = (vec![0; count], vec![0; count]);
-        for &e in entries {
+        for e in 0..count {
             let (row, column) = at(e);
             rows[next[column]] = row;
             entry[next[column]] = e;
@@ -257,8 +257,7 @@ impl Triangle {
         for (c, at) in self.start.windows(2).enumerate() {
             column[at[0]..at[1]].fill(c);
         }
-        let all: Vec<usize> = (0..self.rows.len()).collect();
-        let mut turned = Triangle::sorted(n, &all, |k| (column[k], self.rows[k]));
+        let mut turned = Triangle::sorted(n, column.len(), |k| (column[k], self.rows[k]));
         turned.entry.iter_mut().for_each(|k| *k = self.entry[*k]);
         turned
     }

@@ -124,9 +124,7 @@ impl Curvature {
                         block[a + b * pi] = n[(r + a, c + b)];
                     }
                 }
-                for (v, to) in block.iter().zip(products.chunks_exact_mut(width)) {
-                    axpy(*v, &block, to);
-                }
+                add_products(&block, 1.0, &mut products);
             }
         }
         let of = |term: usize| (0..self.k).filter(move |&t| self.parameters[t].term == term);
@@ -227,6 +225,13 @@ impl OneFactor {
             }
         }
         sum
+    }
+}
+
+/// Add `times` all products of two entries of a block.
+pub(crate) fn add_products(block: &[f64], times: f64, sums: &mut [f64]) {
+    for (v, to) in block.iter().zip(sums.chunks_exact_mut(block.len())) {
+        axpy(times * v, block, to);
     }
 }
 

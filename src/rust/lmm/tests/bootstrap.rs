@@ -161,6 +161,22 @@ fn summary(replicates: &[lmm::bootstrap::Replicate]) -> Vec<String> {
         .collect()
 }
 
+/// The kind of the trailing block, and the replicates, on some threads.
+fn on_threads(
+    threads: usize,
+    data: &Data,
+    (plan, wanted): (&Plan, &Wanted),
+    range: Range,
+) -> (&'static str, Vec<String>) {
+    let settings = ModelData {
+        threads,
+        ..data.data()
+    };
+    let design = Design::new(&settings, &Default::default()).expect("valid");
+    let all = bootstrap(&design, plan, wanted, range, &Default::default());
+    (design.model().trailing.kind(), summary(&all.expect("runs")))
+}
+
 #[test]
 fn replicates_depend_on_their_number_alone() {
     for (k, own) in plans().into_iter().enumerate() {
@@ -171,15 +187,9 @@ fn replicates_depend_on_their_number_alone() {
             ..Wanted::default()
         };
         let run = |threads: usize, first: u64, count: usize| {
-            let settings = ModelData {
-                threads,
-                ..data.data()
-            };
-            let design = Design::new(&settings, &Default::default()).expect("valid");
             let seed = 77;
             let range = Range { seed, first, count };
-            let all = bootstrap(&design, &plan, &wanted, range, &Default::default());
-            summary(&all.expect("runs"))
+            on_threads(threads, &data, (&plan, &wanted), range).1
         };
         let all = run(1, 0, 30);
         assert_eq!(all, run(2, 0, 30), "plan {k}");
@@ -388,16 +398,11 @@ fn what_replicates_share_does_not_show_in_them() {
             ..Wanted::default()
         };
         let run = |threads: usize, first: u64, count: usize| {
-            let settings = ModelData {
-                threads,
-                ..data.data()
-            };
-            let design = Design::new(&settings, &Default::default()).expect("valid");
-            assert_eq!(design.model().trailing.kind(), kind);
             let seed = 7;
             let range = Range { seed, first, count };
-            let all = bootstrap(&design, &plan, &wanted, range, &Default::default());
-            summary(&all.expect("runs"))
+            let (found, all) = on_threads(threads, &data, (&plan, &wanted), range);
+            assert_eq!(found, kind);
+            all
         };
         let all = run(1, 0, 8);
         assert_eq!(all, run(3, 0, 8), "{kind}");

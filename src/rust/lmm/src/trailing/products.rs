@@ -12,8 +12,8 @@ impl Trailing {
             Storage::Dense => dense::multiply_symmetric(b, self.m, x, k, out),
             Storage::Sparse(s) => {
                 out.fill(0.0);
-                let (mut x, mut out) = (x.chunks(2 * self.m), out.chunks_mut(2 * self.m));
-                for (x, out) in x.by_ref().zip(out.by_ref()).take(k.div_ceil(2)) {
+                let pairs = x[..k * self.m].chunks(2 * self.m);
+                for (x, out) in pairs.zip(out.chunks_mut(2 * self.m)) {
                     if x.len() > self.m {
                         self.multiply_sparse::<2>(s, b, x, out);
                     } else {
